@@ -1,0 +1,3 @@
+"""driftd: the missing daemon for DVC projects."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,3 @@
+from driftd.cli.main import main
+
+main()
