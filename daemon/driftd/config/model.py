@@ -1,0 +1,209 @@
+"""What can be set, with defaults and help. The annotated file, the JSON Schema and the docs follow from here."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from driftd.config.units import Budget, Duration
+
+KindName = Literal["numeric", "categorical", "boolean", "datetime", "text", "entities"]
+ProjectName = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Http(Section):
+    """Status page, API and metrics."""
+
+    listen: str = "127.0.0.1:9469"
+    """Address and port that the daemon answers on; loopback only."""
+
+    @field_validator("listen")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  # the largest port
+            raise ValueError(f"{value!r} is no address; write it like 127.0.0.1:9469")
+        if host not in ("127.0.0.1", "localhost", "[::1]"):
+            raise ValueError(
+                f"{host!r} is not a loopback address; driftd has no login, so put a reverse proxy in front of 127.0.0.1"
+            )
+        return value
+
+
+class Compute(Section):
+    """Where heavy work is done."""
+
+    workers: int = Field(2, ge=1, le=256)
+    """Worker processes that read files and compute statistics; started when needed, ended after idling."""
+
+
+class Source(Section):
+    """Where data arrives."""
+
+    path: Path
+    """Folder that new files are moved or written into."""
+    after: Literal["move", "keep"] = "move"
+    """`move` renames admitted files into `processed/` beside the folder; `keep` leaves them where they are."""
+    duplicates: Literal["skip", "accept"] = "skip"
+    """What happens to a file whose content was admitted before."""
+    settle: Duration = 2.0
+    """A file that was not moved in or closed is complete when it has not changed for this long."""
+    scan_every: Duration = Field(30.0, gt=0)
+    """The folder is scanned this often, and at once when the system hints at a change."""
+
+
+class Intake(Section):
+    """What is let in."""
+
+    bad_rows: float = Field(0.001, ge=0, lt=1)
+    """Share of unreadable rows up to which a file is admitted without them; above, the file is quarantined."""
+
+
+class Window(Section):
+    """The unit of evidence."""
+
+    rows: int = Field(500, ge=10)
+    """Rows of a window."""
+    max_age: Duration | None = 86400.0
+    """A window that has waited this long for more rows is closed with what it has; null: never."""
+
+
+class Reference(Section):
+    """What windows are tested against."""
+
+    rows: int = Field(10_000, ge=50)
+    """A young reference grows with windows that are in control up to this many rows."""
+
+
+class Drift(Section):
+    """When a change is a drift."""
+
+    false_alarms: Budget = 5000.0
+    """Budget for the whole project, all columns and kinds of evidence together: `1 per 5000 windows`."""
+    min_effect: float = Field(0.02, ge=0, le=1)
+    """Shifts with a smaller effect (K-S distance, total variation) are not worth an incident."""
+    ignore: tuple[str, ...] = ()
+    """Columns that are never tested, such as ids and time stamps."""
+
+
+class StageEnvironment(Section):
+    """What stages see of the outside. Everything else is clean."""
+
+    path: tuple[Path, ...] = ()
+    """Folders put before PATH, such as the `bin` of the project's own virtual environment."""
+    pass_: tuple[str, ...] = Field((), alias="pass")
+    """Variables that are handed on, such as AWS_PROFILE."""
+
+
+class Retrain(Section):
+    """How a candidate is made."""
+
+    base: str | None = None
+    """Branch whose code is run; null: the branch that the repository's HEAD names."""
+    dataset: str = "data"
+    """The DVC-tracked folder or file that batches are added to, relative to the repository."""
+    model: str = "model"
+    """The DVC-tracked output that is served, relative to the repository."""
+    min_rows: int = Field(200, ge=1)
+    """Rows of the new regime that a run waits for."""
+    cooldown: Duration = 6 * 3600.0
+    """Time between the end of a run and the start of the next."""
+    max_per_day: int = Field(4, ge=1)
+    """Runs in any 24 hours."""
+    timeout: Duration = Field(2 * 3600.0, gt=0)
+    """Time limit of one `dvc repro`."""
+    env: StageEnvironment = StageEnvironment()
+    """The stages' environment."""
+
+
+class Guard(Section):
+    """A metric that must not fall by much, whatever else is gained."""
+
+    metric: str
+    """File and name with `*` as a wildcard: `scores.json:*.f`."""
+    max_drop: float = Field(ge=0)
+    """The largest drop from champion to candidate on the same rows."""
+
+
+class Promote(Section):
+    """When a candidate replaces the champion."""
+
+    metric: str = "scores.json:ents_f"
+    """File and name of the metric that decides; higher is better."""
+    min_gain: float = 0.0
+    """The gain must exceed this, with `confidence`."""
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    """Confidence of the one-sided interval of the gain, from a paired bootstrap over test rows."""
+    per_row: str | None = None
+    """File of per-row results of the evaluate stage; without it the plain difference decides."""
+    split: Literal["content_hash", "project"] = "content_hash"
+    """How the project tells test rows: by row identity, so never trained on by any version, or in a way of its own."""
+    score_stages: tuple[str, ...] = ("preprocess", "evaluate")
+    """Stages that rerun to score the champion on the candidate's test rows; never the one that trains."""
+    guards: tuple[Guard, ...] = ()
+    """Conditions that every promotion meets."""
+    approval: Literal["auto", "manual"] | None = None
+    """`manual` waits for `driftd approve`; null: auto, but manual with `split: project`."""
+    keep_models: int = Field(3, ge=1)
+    """Served copies that are kept for rollback."""
+
+    @field_validator("metric")
+    @classmethod
+    def _file_and_name(cls, value: str) -> str:
+        file, _, name = value.partition(":")
+        if not file or not name:
+            raise ValueError(f"{value!r} names no metric; write it like scores.json:ents_f")
+        return value
+
+
+class Project(Section):
+    """One DVC repository, one source of incoming data, and their settings."""
+
+    repository: Path
+    """The git + DVC repository."""
+    source: Source
+    """Where its data arrives."""
+    columns: dict[str, KindName] = Field(default_factory=dict)
+    """Kinds of columns where the inferred ones are wrong."""
+    labels: tuple[str, ...] = ()
+    """Columns that are labels: not part of a row's identity. Entities always are."""
+    intake: Intake = Intake()
+    """What is let in."""
+    window: Window = Window()
+    """The unit of evidence."""
+    reference: Reference = Reference()
+    """What windows are tested against."""
+    drift: Drift = Drift()
+    """When a change is a drift."""
+    retrain: Retrain = Retrain()
+    """How a candidate is made."""
+    promote: Promote = Promote()
+    """When a candidate replaces the champion."""
+
+
+class Settings(Section):
+    """The whole file."""
+
+    state_dir: Path = Path("/var/lib/driftd")
+    """Where the journal, profiles and served models live; on a local disk."""
+    http: Http = Http()
+    """Status page, API and metrics."""
+    compute: Compute = Compute()
+    """Where heavy work is done."""
+    projects: dict[ProjectName, Project] = Field(min_length=1)
+    """The projects, by name."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> "Settings":
+        seen: dict[Path, str] = {}
+        for name, project in self.projects.items():
+            other = seen.setdefault(project.source.path, name)
+            if other != name:
+                raise ValueError(f"projects {other!r} and {name!r} share the source folder {project.source.path}")
+        return self
