@@ -1,0 +1,178 @@
+"""The journal's schema, as steps that are applied in order; `user_version` counts those applied. Steps never change."""
+
+import sqlite3
+
+STEPS = (
+    """
+    CREATE TABLE projects (
+        name TEXT PRIMARY KEY,
+        state TEXT NOT NULL,
+        columns TEXT,
+        reference_id INTEGER REFERENCES reference_profiles(id),
+        detail TEXT NOT NULL DEFAULT '{}'
+    ) STRICT;
+
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        name TEXT NOT NULL,
+        location BLOB NOT NULL,
+        sha256 TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        rows INTEGER NOT NULL DEFAULT 0,
+        bad_rows INTEGER NOT NULL DEFAULT 0,
+        windowed INTEGER NOT NULL DEFAULT 0,
+        reason TEXT,
+        remedy TEXT,
+        arrived_at REAL NOT NULL,
+        admitted_at REAL
+    ) STRICT;
+    CREATE INDEX files_by_content ON files(project, sha256);
+    CREATE INDEX files_by_state ON files(project, state, id);
+    CREATE INDEX files_open ON files(project, id) WHERE state = 'admitted' AND windowed < rows;
+
+    CREATE TABLE bad_rows (
+        file_id INTEGER NOT NULL REFERENCES files(id),
+        line INTEGER NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX bad_rows_by_file ON bad_rows(file_id);
+
+    CREATE TABLE reference_profiles (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        profile TEXT NOT NULL,
+        rows INTEGER NOT NULL,
+        made_of TEXT NOT NULL,
+        first_window INTEGER,
+        armed INTEGER NOT NULL,
+        reason TEXT,
+        created_at REAL NOT NULL
+    ) STRICT;
+
+    CREATE TABLE windows (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        number INTEGER NOT NULL,
+        spans TEXT NOT NULL,
+        rows INTEGER NOT NULL,
+        closed_at REAL NOT NULL,
+        closed_by TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reference_id INTEGER REFERENCES reference_profiles(id),
+        profile TEXT,
+        detector BLOB,
+        verdict TEXT,
+        evidence REAL,
+        judged_at REAL,
+        batch TEXT,
+        UNIQUE (project, number)
+    ) STRICT;
+    CREATE INDEX windows_to_judge ON windows(project, number) WHERE state = 'closed';
+    CREATE INDEX windows_without_batch ON windows(project, number) WHERE batch IS NULL;
+
+    CREATE TABLE incidents (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        kind TEXT NOT NULL,
+        state TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        detail TEXT NOT NULL DEFAULT '{}',
+        window INTEGER,
+        onset_window INTEGER,
+        reference_id INTEGER REFERENCES reference_profiles(id),
+        retry_rows INTEGER,
+        resolution TEXT,
+        opened_at REAL NOT NULL,
+        closed_at REAL
+    ) STRICT;
+    CREATE INDEX incidents_open ON incidents(project, id) WHERE state <> 'closed';
+
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        incident_id INTEGER REFERENCES incidents(id),
+        cause TEXT NOT NULL,
+        state TEXT NOT NULL,
+        step TEXT,
+        plan TEXT NOT NULL,
+        decision TEXT,
+        error TEXT,
+        created_at REAL NOT NULL,
+        ended_at REAL
+    ) STRICT;
+    CREATE UNIQUE INDEX one_run_at_a_time ON runs(project) WHERE ended_at IS NULL;
+
+    CREATE TABLE steps (
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        name TEXT NOT NULL,
+        started_at REAL NOT NULL,
+        ended_at REAL,
+        result TEXT,
+        PRIMARY KEY (run_id, name)
+    ) STRICT;
+
+    CREATE TABLE models (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        version TEXT NOT NULL,
+        revision TEXT NOT NULL,
+        run_id INTEGER REFERENCES runs(id),
+        reference_id INTEGER REFERENCES reference_profiles(id),
+        scores TEXT NOT NULL DEFAULT '{}',
+        digest TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        UNIQUE (project, version)
+    ) STRICT;
+
+    CREATE TABLE assignments (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        number INTEGER NOT NULL,
+        model_id INTEGER NOT NULL REFERENCES models(id),
+        cause TEXT NOT NULL,
+        run_id INTEGER REFERENCES runs(id),
+        assigned_at REAL NOT NULL,
+        UNIQUE (project, number)
+    ) STRICT;
+
+    CREATE TABLE requests (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        arguments TEXT NOT NULL DEFAULT '{}',
+        state TEXT NOT NULL,
+        answer TEXT,
+        created_at REAL NOT NULL,
+        answered_at REAL
+    ) STRICT;
+    CREATE INDEX requests_waiting ON requests(id) WHERE state = 'waiting';
+
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        project TEXT,
+        kind TEXT NOT NULL,
+        subject INTEGER,
+        data TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE cursors (
+        subscriber TEXT PRIMARY KEY,
+        event_id INTEGER NOT NULL
+    ) STRICT;
+    """,
+)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the schema up to date, each step in a transaction of its own."""
+    for number, step in enumerate(STEPS[version(db) :], version(db) + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
+
+
+def version(db: sqlite3.Connection) -> int:
+    """Return how many steps a journal has seen."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

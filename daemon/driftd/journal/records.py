@@ -1,0 +1,209 @@
+"""What the journal's rows are, as immutable records."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of one table; each field is a column. Columns that are not plain values hold JSON."""
+
+
+class ProjectState(StrEnum):
+    NEW = "new"  # no champion and no reference yet
+    ACTIVE = "active"
+    PAUSED = "paused"
+
+
+class ProjectRow(Record, frozen=True, kw_only=True):
+    """What driftd knows of a project beside its settings."""
+
+    name: str
+    state: ProjectState
+    columns: list[dict[str, str]] | None  # the schema of its rows, as readers.Schema.to_json
+    reference_id: int | None  # what the next window is judged against; None while a new regime is collected
+    detail: dict[str, Any]
+
+
+class FileState(StrEnum):
+    ARRIVED = "arrived"  # has its number; the move or the inspection may not have happened
+    ADMITTED = "admitted"  # its rows count
+    EMPTY = "empty"  # whole and readable, without a row
+    DUPLICATE = "duplicate"  # its content was admitted before
+    QUARANTINED = "quarantined"
+    DROPPED = "dropped"  # a person dropped it from quarantine
+
+
+class File(Record, frozen=True, kw_only=True):
+    """One arrived object; `id` is its admission number."""
+
+    id: int
+    project: str
+    name: str  # as shown: what is not UTF-8 is escaped
+    location: bytes  # where it is now, as the system spells it
+    sha256: str
+    size: int
+    mtime_ns: int
+    state: FileState
+    rows: int  # good rows
+    bad_rows: int
+    windowed: int  # how many of its rows stand in closed windows
+    reason: str | None
+    remedy: str | None
+    arrived_at: float
+    admitted_at: float | None
+
+
+class Reference(Record, frozen=True, kw_only=True):
+    """What windows are tested against."""
+
+    id: int
+    project: str
+    profile: str  # file name in references/
+    rows: int
+    made_of: dict[str, Any]  # {"dataset": revision} or {"windows": [first, last]}
+    first_window: int | None
+    armed: bool
+    reason: str | None
+    created_at: float
+
+
+class WindowState(StrEnum):
+    CLOSED = "closed"  # to be judged
+    JUDGED = "judged"
+    COLLECTED = "collected"  # part of a new regime that is not watched yet
+
+
+class Window(Record, frozen=True, kw_only=True):
+    """Consecutive admitted rows; `spans` lists [file id, first row, rows]."""
+
+    id: int
+    project: str
+    number: int  # from 1, without gaps
+    spans: list[tuple[int, int, int]]
+    rows: int
+    closed_at: float
+    closed_by: str  # "rows" or "age"
+    state: WindowState
+    reference_id: int | None
+    profile: str | None  # file name in windows/
+    detector: bytes | None  # the detector's state after this window
+    verdict: dict[str, Any] | None
+    evidence: float | None
+    judged_at: float | None
+    batch: str | None  # the batch that brought its rows into the dataset of a champion
+
+
+class IncidentState(StrEnum):
+    OPEN = "open"  # waits for rows, a gate or a run
+    RUNNING = "running"
+    UNRESOLVED = "unresolved"  # a candidate was kept out; retried when `retry_rows` are there
+    CLOSED = "closed"
+
+
+class Incident(Record, frozen=True, kw_only=True):
+    id: int
+    project: str
+    kind: str  # drift, label-drift, score, schema, quality, request
+    state: IncidentState
+    summary: str
+    detail: dict[str, Any]
+    window: int | None
+    onset_window: int | None
+    reference_id: int | None  # what the windows had left
+    retry_rows: int | None
+    resolution: str | None  # promotion, recovery, person
+    opened_at: float
+    closed_at: float | None
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    WAITING = "waiting"  # for a person's approval
+    PROMOTED = "promoted"
+    KEPT = "kept"  # the champion was kept
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """One attempt to answer an incident."""
+
+    id: int
+    project: str
+    incident_id: int | None
+    cause: str  # first-model, drift, person, ...
+    state: RunState
+    step: str | None
+    plan: dict[str, Any]
+    decision: dict[str, Any] | None
+    error: str | None
+    created_at: float
+    ended_at: float | None
+
+
+class Step(Record, frozen=True, kw_only=True):
+    """One step of a run; ended once its result is known."""
+
+    run_id: int
+    name: str
+    started_at: float
+    ended_at: float | None
+    result: dict[str, Any] | None
+
+
+class Model(Record, frozen=True, kw_only=True):
+    """A version that was in production."""
+
+    id: int
+    project: str
+    version: str  # v1.0.0, as in its tag
+    revision: str  # git commit
+    run_id: int | None
+    reference_id: int | None
+    scores: dict[str, Any]
+    digest: str  # SHA-256 over the served copy
+    created_at: float
+
+
+class Assignment(Record, frozen=True, kw_only=True):
+    """Which model became champion when, and why; the last one of a project is in production."""
+
+    id: int
+    project: str
+    number: int
+    model_id: int
+    cause: str  # first-model, promotion, rollback
+    run_id: int | None
+    assigned_at: float
+
+
+class RequestState(StrEnum):
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Request(Record, frozen=True, kw_only=True):
+    """Something a person asked for with a command; the daemon answers in the row."""
+
+    id: int
+    project: str
+    kind: str
+    arguments: dict[str, Any]
+    state: RequestState
+    answer: dict[str, Any] | None
+    created_at: float
+    answered_at: float | None
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """Something that happened, said once to every subscriber."""
+
+    id: int
+    at: float
+    project: str | None
+    kind: str
+    subject: int | None
+    data: dict[str, Any]
