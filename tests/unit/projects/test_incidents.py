@@ -1,0 +1,115 @@
+import pytest
+
+from driftd.journal import Journal, tables
+from driftd.journal.records import IncidentState, ProjectState, RunState
+from driftd.projects import incidents
+
+VERDICT = {
+    "columns": [
+        {"name": "age", "drift": True, "effect": 0.2},
+        {"name": "city", "drift": False, "effect": 0.9},
+        {"name": "text.length", "drift": True, "effect": 0.41},
+    ]
+}
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal.open(tmp_path / "journal.db", clock=lambda: 1000.0)
+    with journal.write():
+        tables.projects.add(journal, name="p", state=ProjectState.ACTIVE, columns=[], detail={})
+        reference = tables.references.add(
+            journal, project="p", profile="a", rows=10, made_of={}, armed=True, created_at=1.0
+        )
+        tables.projects.set(journal, "name = 'p'", reference_id=reference)
+    yield journal
+    journal.close()
+
+
+def opened(journal, window=20, onset=18):
+    with journal.write():
+        return tables.incidents.get(journal, incidents.alarm(journal, "p", window, onset, VERDICT, 1))
+
+
+def run(journal, incident, state):
+    with journal.write():
+        tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.RUNNING)
+        run_id = tables.runs.add(
+            journal,
+            project="p",
+            incident_id=incident.id,
+            cause="drift",
+            state=state,
+            plan={},
+            created_at=1.0,
+            ended_at=2.0,
+        )
+        incidents.settle(journal, tables.runs.get(journal, run_id), 300)
+    return tables.incidents.get(journal, incident.id)
+
+
+def test_an_alarm_opens_an_incident_that_names_what_moved_the_most_first(journal):
+    incident = opened(journal)
+    assert (incident.state, incident.window, incident.onset_window) == (IncidentState.OPEN, 20, 18)
+    assert incident.summary == "text.length (0.41), age (0.20)"
+
+
+def test_after_an_alarm_the_new_regime_is_collected_from_its_onset(journal):
+    opened(journal)
+    project = tables.projects.get(journal, "p")
+    assert project.reference_id is None
+    assert project.detail["collecting"] == {"from": 18}
+
+
+def test_a_second_alarm_joins_the_open_incident(journal):
+    first = opened(journal)
+    second = opened(journal, window=40, onset=39)
+    assert second.id == first.id
+    assert (second.detail["alarms"], second.onset_window, second.reference_id) == ([20, 40], 39, 1)
+
+
+def test_a_promotion_closes_the_incident(journal):
+    incident = run(journal, opened(journal), RunState.PROMOTED)
+    assert (incident.state, incident.resolution) == (IncidentState.CLOSED, "promotion")
+
+
+def test_a_kept_champion_leaves_it_unresolved_until_the_rows_have_doubled(journal):
+    incident = run(journal, opened(journal), RunState.KEPT)
+    assert (incident.state, incident.retry_rows) == (IncidentState.UNRESOLVED, 600)
+
+
+def test_failures_in_a_row_are_counted_and_forgotten_after_a_run_that_ended_well(journal):
+    incident = run(journal, run(journal, opened(journal), RunState.FAILED), RunState.FAILED)
+    assert (incident.state, incident.detail["failures"]) == (IncidentState.OPEN, 2)
+    assert run(journal, incident, RunState.KEPT).detail["failures"] == 0
+
+
+def test_a_request_joins_the_open_incident_and_is_forgotten_after_its_run(journal):
+    incident = opened(journal)
+    with journal.write():
+        assert incidents.request_run(journal, "p", "ada") == incident.id
+    assert tables.incidents.get(journal, incident.id).detail["hurried_by"] == "ada"
+    assert "hurried_by" not in run(journal, incident, RunState.KEPT).detail
+
+
+def test_a_request_of_its_own_is_closed_by_whatever_its_run_says(journal):
+    with journal.write():
+        incident = tables.incidents.get(journal, incidents.request_run(journal, "p", "ada"))
+    assert run(journal, incident, RunState.KEPT).state is IncidentState.CLOSED
+
+
+def test_a_dismissed_incident_brings_the_old_reference_back(journal):
+    with journal.write():
+        incidents.dismiss(journal, opened(journal))
+    project = tables.projects.get(journal, "p")
+    assert (project.reference_id, project.detail) == (1, {})
+
+
+def test_a_champion_without_a_reference_is_bound_to_the_one_that_is_watched_next(journal):
+    with journal.write():
+        model = tables.models.add(
+            journal, project="p", version="v1.0.0", revision="abc", scores={}, digest="d", created_at=1.0
+        )
+        tables.assignments.add(journal, project="p", number=1, model_id=model, cause="first-model", assigned_at=1.0)
+        incidents.watch(journal, "p", 1)
+    assert tables.models.get(journal, model).reference_id == 1
