@@ -6,7 +6,7 @@ A file that no row names is litter after a crash, never a loss.
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -55,10 +55,19 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 def durable_rename(source: Path, target: Path) -> None:
     """Rename within one file system, replacing the target; durable in both folders when it returns."""
-    source.rename(target)
-    sync_folder(target.parent)
-    if source.parent != target.parent:
-        sync_folder(source.parent)
+    durable_renames([(source, target)])
+
+
+def durable_renames(moves: Iterable[tuple[Path, Path]]) -> None:
+    """Rename many files, each source to its target, and make it durable at the cost of one fsync a folder."""
+    folders: dict[Path, None] = {}
+    try:
+        for source, target in moves:
+            source.rename(target)
+            folders |= {target.parent: None, source.parent: None}
+    finally:
+        for folder in folders:
+            sync_folder(folder)
 
 
 def point(link: Path, target: str) -> None:

@@ -164,13 +164,33 @@ STEPS = (
         event_id INTEGER NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE ignored (
+        project TEXT NOT NULL REFERENCES projects(name),
+        location BLOB NOT NULL,
+        name TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        remedy TEXT,
+        since REAL NOT NULL,
+        PRIMARY KEY (project, location)
+    ) STRICT;
+
+    CREATE INDEX files_by_location ON files(project, location, id);
+    CREATE INDEX events_by_kind ON events(kind, project, id);
+    """,
 )
 
 
 def migrate(db: sqlite3.Connection) -> None:
     """Bring the schema up to date, each step in a transaction of its own."""
-    for number, step in enumerate(STEPS[version(db) :], version(db) + 1):
-        db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
+    while (done := version(db)) < len(STEPS):
+        try:
+            db.executescript(f"BEGIN IMMEDIATE; {STEPS[done]} PRAGMA user_version = {done + 1}; COMMIT;")
+        except sqlite3.Error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if version(db) == done:  # else another process took the step at the same time
+                raise
 
 
 def version(db: sqlite3.Connection) -> int:

@@ -21,7 +21,7 @@ class ProjectRow(Record, frozen=True, kw_only=True):
 
     name: str
     state: ProjectState
-    columns: list[dict[str, str]] | None  # the schema of its rows, as readers.Schema.to_json
+    columns: list[dict[str, Any]] | None  # the schema of its rows, as readers.Schema.to_json
     reference_id: int | None  # what the next window is judged against; None while a new regime is collected
     detail: dict[str, Any]
 
@@ -32,7 +32,9 @@ class FileState(StrEnum):
     EMPTY = "empty"  # whole and readable, without a row
     DUPLICATE = "duplicate"  # its content was admitted before
     QUARANTINED = "quarantined"
-    DROPPED = "dropped"  # a person dropped it from quarantine
+    DROPPED = (
+        "dropped"  # its rows will never count: a person said so, or it changed or vanished first; `reason` says which
+    )
 
 
 class File(Record, frozen=True, kw_only=True):
@@ -53,6 +55,17 @@ class File(Record, frozen=True, kw_only=True):
     remedy: str | None
     arrived_at: float
     admitted_at: float | None
+
+
+class Ignored(Record, frozen=True, kw_only=True):
+    """Something in a source folder that is no file of data; here while it lies there."""
+
+    project: str
+    location: bytes
+    name: str
+    reason: str
+    remedy: str | None
+    since: float
 
 
 class Reference(Record, frozen=True, kw_only=True):

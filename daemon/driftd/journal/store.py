@@ -43,10 +43,11 @@ class Journal:
                 remedy="set state_dir to a folder on a local disk",
             )
         db = _connect(path, f"file:{_quoted(path)}?mode=rwc")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        _refuse_newer(db, path)
-        migrate(db)
+        with _closed_on_error(db, path):
+            _refuse_newer(db, path)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            migrate(db)
         return cls(db, path, clock)
 
     @classmethod
@@ -57,31 +58,31 @@ class Journal:
                 f"{path} does not exist: no daemon has run with this state_dir yet", remedy="start it with `driftd run`"
             )
         db = _connect(path, f"file:{_quoted(path)}?mode=rw")
-        db.execute("PRAGMA query_only = ON")
-        _refuse_newer(db, path)
-        if version(db) < len(STEPS):
-            raise JournalError(
-                f"{path} is from an older driftd", remedy="start the daemon once, it brings it up to date"
-            )
+        with _closed_on_error(db, path):
+            db.execute("PRAGMA query_only = ON")
+            _refuse_newer(db, path)
+            if version(db) < len(STEPS):
+                raise JournalError(
+                    f"{path} is from an older driftd", remedy="start the daemon once, it brings it up to date"
+                )
         return cls(db, path, time.time)
 
     @contextmanager
     def write(self) -> Iterator[Self]:
-        """All or nothing. Blocks may nest; the outermost commits."""
+        """All or nothing. Blocks may nest: a failed inner one leaves nothing behind, and the outermost commits."""
         with self._lock:
-            if not self._depth:
-                self.db.execute("BEGIN IMMEDIATE")
+            name = f"nested_{self._depth}"
+            self.db.execute(f"SAVEPOINT {name}" if self._depth else "BEGIN IMMEDIATE")
             self._depth += 1
             try:
                 yield self
+                self.db.execute(f"RELEASE {name}" if self._depth > 1 else "COMMIT")
             except BaseException:
-                self._depth -= 1
-                if not self._depth:
-                    self.db.execute("ROLLBACK")
+                if self.db.in_transaction:  # a full disk may have made SQLite roll back by itself
+                    self.db.execute(f"ROLLBACK TO {name}" if self._depth > 1 else "ROLLBACK")
                 raise
-            self._depth -= 1
-            if not self._depth:
-                self.db.execute("COMMIT")
+            finally:
+                self._depth -= 1
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Run a query and return its rows by column name."""
@@ -102,7 +103,7 @@ class Journal:
         with self._lock:
             return int(self.db.execute("PRAGMA data_version").fetchone()[0])
 
-    def emit(self, kind: str, *, project: str | None = None, subject: int | None = None, **data: object) -> int:
+    def emit(self, kind: str, /, *, project: str | None = None, subject: int | None = None, **data: object) -> int:
         """Say that something happened; every subscriber hears it once, also after a crash."""
         return self.run(
             "INSERT INTO events (at, project, kind, subject, data) VALUES (?, ?, ?, ?, ?)",
@@ -121,13 +122,28 @@ class Journal:
 def _connect(path: Path, uri: str) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
+    with _closed_on_error(db, path):
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error as error:
-        raise JournalError(
-            f"{path} cannot be opened: {error}", remedy="check the path, its owner and the disk"
-        ) from error
     return db
+
+
+@contextmanager
+def _closed_on_error(db: sqlite3.Connection, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        db.close()
+        raise _unusable(path, error) from error
+    except JournalError:
+        db.close()
+        raise
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> JournalError:
+    return JournalError(f"{path} cannot be opened: {error}", remedy="check the path, its owner and the disk")
 
 
 def _quoted(path: Path) -> str:

@@ -72,6 +72,7 @@ def _is_plain(kind: Any) -> bool:
 
 projects = Table("projects", records.ProjectRow)
 files = Table("files", records.File)
+ignored = Table("ignored", records.Ignored)
 references = Table("reference_profiles", records.Reference)
 windows = Table("windows", records.Window)
 incidents = Table("incidents", records.Incident)
