@@ -47,9 +47,9 @@ class Source(Section):
     """Where data arrives."""
 
     path: Path
-    """Folder that new files are moved or written into."""
+    """Folder that new files are moved or written into, also into sub-folders; dotfiles, `*.tmp` and `*.part` are not read."""
     after: Literal["move", "keep"] = "move"
-    """`move` renames admitted files into `processed/` beside the folder; `keep` leaves them where they are."""
+    """`move` renames files into the folders `processed/` and `quarantine/` inside it; `keep` leaves them where they are."""
     duplicates: Literal["skip", "accept"] = "skip"
     """What happens to a file whose content was admitted before."""
     settle: Duration = 2.0
@@ -203,7 +203,9 @@ class Settings(Section):
     def _apart(self) -> "Settings":
         seen: dict[Path, str] = {}
         for name, project in self.projects.items():
-            other = seen.setdefault(project.source.path, name)
-            if other != name:
-                raise ValueError(f"projects {other!r} and {name!r} share the source folder {project.source.path}")
+            path = project.source.path
+            for other_path, other in seen.items():
+                if path == other_path or path in other_path.parents or other_path in path.parents:
+                    raise ValueError(f"projects {other!r} and {name!r} share the source folder {path} or a part of it")
+            seen[path] = name
         return self

@@ -1,0 +1,288 @@
+"""A file's way from the source into the journal: number, move, read, result. Each step can be repeated.
+
+Order: the row with its number; the rename; the reading; a second rename if the file is refused; then one write with all
+that was found. A row in state `arrived` is a file on its way, wherever it lies.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import BrokenExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from driftd.errors import DataError, SchemaMismatchError, UnreadableFileError
+from driftd.intake import schema_incident
+from driftd.intake.examine import Examined, Fingerprint, examine, fingerprint
+from driftd.intake.listing import Found, display
+from driftd.journal import tables
+from driftd.journal.files import durable_renames, make_folder
+from driftd.journal.records import File, FileState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from concurrent.futures import Executor, Future
+
+    from driftd.config import Project
+    from driftd.intake.places import Places
+    from driftd.intake.settling import Settling
+    from driftd.journal import Journal
+    from driftd.readers import FileReport
+
+AFRESH = -1  # time of modification in the row of a file that is to be looked at afresh
+
+
+class Stopped(Exception):  # noqa: N818  # no error: the daemon ends
+    """The scan was told to end."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of an arrived file."""
+
+    file: File
+    path: Path
+    state: FileState
+    examined: Examined | None = None
+    error: DataError | None = None
+    reason: str | None = None
+
+
+class Admission:
+    """Takes hashed files through admission, in the order in which they come."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Project,
+        journal: Journal,
+        places: Places,
+        settling: Settling,
+        executor: Executor,
+    ) -> None:
+        self.columns: list[dict[str, Any]] = []
+        self.heartbeat = time.monotonic()
+        self.stopping = threading.Event()
+        self._name = name
+        self._settings = settings
+        self._journal = journal
+        self._places = places
+        self._settling = settling
+        self._executor = executor
+        self._moves = settings.source.after == "move"
+        self._floor: int | None = None
+
+    def beat(self) -> None:
+        """Give a sign of life; end the scan when the daemon ends."""
+        self.heartbeat = time.monotonic()
+        if self.stopping.is_set():
+            raise Stopped
+
+    def resume(self) -> int:
+        """Bring the files to an end that an earlier scan left on their way."""
+        done = 0
+        while rows := tables.files.all(
+            self._journal, "project = ? AND state = ?", self._name, FileState.ARRIVED, order="id LIMIT 64"
+        ):
+            done += self._complete(rows)
+        return done
+
+    def admit(self, hashed: Iterable[tuple[Found, Fingerprint]]) -> int:
+        """Number files and bring them to an end; return how many."""
+        with self._journal.write():
+            rows = [row for file, content in hashed if (row := self._arrive(file, content))]
+        return self._complete(rows)
+
+    def arrive(self, path: bytes, name: str, content: Fingerprint) -> File:
+        """Give a file its number, inside a write."""
+        if self._floor is None:
+            self._floor = self._places.highest() if self._moves else 0
+        last = self._journal.rows("SELECT coalesce(max(id), 0) AS id FROM files")[0]["id"]
+        number = tables.files.add(
+            self._journal,
+            id=max(last, self._floor) + 1,
+            project=self._name,
+            name=name,
+            location=path,
+            sha256=content.sha256,
+            size=content.size,
+            mtime_ns=content.mtime_ns,
+            state=FileState.ARRIVED,
+            arrived_at=self._journal.clock(),
+        )
+        return tables.files.get(self._journal, number)
+
+    def _arrive(self, file: Found, content: Fingerprint) -> File | None:
+        if not self._moves:
+            before = tables.files.first(
+                self._journal, "project = ? AND location = ?", self._name, file.path, order="id DESC"
+            )
+            if before is not None and before.sha256 == content.sha256 and before.mtime_ns != AFRESH:
+                tables.files.set(self._journal, "id = ?", before.id, size=content.size, mtime_ns=content.mtime_ns)
+                return None  # touched, not changed
+        return self.arrive(file.path, display(file.path, os.fsencode(self._places.root)), content)
+
+    def _complete(self, rows: list[File]) -> int:
+        self.beat()
+        placed = self._place(rows) if self._moves else [(row, Path(os.fsdecode(row.location))) for row in rows]
+        readings = [self._read(row, path) for row, path in placed]
+        outcomes = [self._outcome(row, path, reading) for (row, path), reading in zip(placed, readings, strict=True)]
+        outcomes = self._refuse(outcomes) if self._moves else outcomes
+        with self._journal.write():
+            for outcome in outcomes:
+                self._finish(outcome)
+            schema_incident.recover(self._journal, self._name)
+        return len(rows)
+
+    def _place(self, rows: list[File]) -> list[tuple[File, Path]]:
+        """Move files into `processed/`; one that is not as its row says any more is left to the next scan."""
+        moves: list[tuple[Path, Path]] = []
+        placed: list[tuple[File, Path]] = []
+        lost: list[File] = []
+        make_folder(self._places.processed)
+        for row in rows:
+            target, refused = self._places.processed_as(row), self._places.quarantined_as(row)
+            if not os.path.lexists(target):
+                source = refused if os.path.lexists(refused) else Path(os.fsdecode(row.location))
+                if source != refused and not _is_still(source, row):
+                    lost.append(row)
+                    continue
+                moves.append((source, target))
+            placed.append((row, target))
+        durable_renames(moves)
+        if lost:
+            with self._journal.write():
+                for row in lost:
+                    self._drop(row, "it changed or vanished before it was moved")
+        return placed
+
+    def _read(self, row: File, path: Path) -> Future[Examined] | None:
+        if self._is_duplicate(row):
+            return None
+        return self._submit(path)
+
+    def _submit(self, path: Path) -> Future[Examined]:
+        return self._executor.submit(examine, str(path), self.columns, self._settings.intake.bad_rows)
+
+    def _outcome(self, row: File, path: Path, reading: Future[Examined] | None) -> Outcome:
+        if reading is None:
+            return Outcome(row, path, FileState.DUPLICATE)
+        try:
+            examined = self._wait(reading)
+        except BrokenExecutor:
+            try:
+                examined = self._wait(self._submit(path))  # alone, so that it is this file that is to blame
+            except BrokenExecutor:
+                return Outcome(row, path, FileState.QUARANTINED, error=_kills(path))
+        except FileNotFoundError:
+            return Outcome(row, path, FileState.DROPPED, reason="it vanished before it was read")
+        if examined.fingerprint.sha256 != row.sha256 or not examined.fingerprint.still:
+            return Outcome(row, path, FileState.DROPPED, examined, reason="it was still being written")
+        if examined.error is not None:
+            return Outcome(row, path, FileState.QUARANTINED, examined, error=examined.error)
+        return Outcome(row, path, FileState.ADMITTED, examined)
+
+    def _wait(self, reading: Future[Examined]) -> Examined:
+        while not wait([reading], timeout=1.0).done:
+            self.beat()
+        return reading.result()
+
+    def _refuse(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Move refused files into `quarantine/`, and unfinished ones back to where they came from."""
+        moves = []
+        for i, outcome in enumerate(outcomes):
+            if outcome.state is FileState.QUARANTINED:
+                make_folder(self._places.quarantine)
+                path = self._places.quarantined_as(outcome.file)
+            elif outcome.state is FileState.DROPPED and outcome.examined is not None:
+                path = self._places.back(outcome.file)
+                now = outcome.examined.fingerprint
+                self._settling.defer(Found(os.fsencode(path), now.size, now.mtime_ns))
+            else:
+                continue
+            moves.append((outcome.path, path))
+            outcomes[i] = Outcome(outcome.file, path, outcome.state, outcome.examined, outcome.error, outcome.reason)
+        durable_renames(moves)
+        return outcomes
+
+    def _finish(self, outcome: Outcome) -> None:
+        """Write what became of a file, all of it at once."""
+        row = outcome.file
+        where = os.fsencode(outcome.path)
+        if outcome.state is FileState.DROPPED:
+            self._drop(row, outcome.reason or "", where)
+        elif outcome.state is FileState.DUPLICATE or self._is_duplicate(row):
+            tables.files.set(self._journal, "id = ?", row.id, state=FileState.DUPLICATE, location=where)
+            self._emit("file-duplicate", row)
+        elif outcome.error is not None:
+            self._quarantine(row, where, outcome.error)
+        elif outcome.examined is not None and (report := outcome.examined.report) is not None:
+            self._admit(row, where, report)
+
+    def _admit(self, row: File, where: bytes, report: FileReport) -> None:
+        state = FileState.ADMITTED if report.rows or report.bad_rows else FileState.EMPTY
+        tables.files.set(
+            self._journal, "id = ?", row.id, state=state, location=where, rows=report.rows,
+            bad_rows=report.bad_rows, admitted_at=self._journal.clock(),
+        )  # fmt: skip
+        for bad in report.bad:
+            self._journal.run(
+                "INSERT INTO bad_rows (file_id, line, reason) VALUES (?, ?, ?)", row.id, bad.line, bad.reason
+            )
+        if state is FileState.EMPTY:
+            self._emit("file-empty", row)
+        else:
+            self._emit("file-admitted", row, rows=report.rows, bad_rows=report.bad_rows)
+        self._warn_of_extra(row, list(report.extra))
+
+    def _warn_of_extra(self, row: File, extra: list[str]) -> None:
+        """Say that columns are not used, when they are other ones than last time."""
+        last = tables.events.first(self._journal, "kind = 'extra-columns' AND project = ?", self._name, order="id DESC")
+        if extra and (last is None or last.data["columns"] != extra):
+            self._emit("extra-columns", row, columns=extra)
+
+    def _quarantine(self, row: File, where: bytes, error: DataError) -> None:
+        tables.files.set(
+            self._journal, "id = ?", row.id, state=FileState.QUARANTINED, location=where,
+            reason=error.message, remedy=error.remedy,
+        )  # fmt: skip
+        self._emit("file-quarantined", row, reason=error.message, remedy=error.remedy)
+        if isinstance(error, SchemaMismatchError):
+            schema_incident.add(self._journal, row, error)
+
+    def _drop(self, row: File, reason: str, where: bytes | None = None) -> None:
+        tables.files.set(
+            self._journal, "id = ?", row.id, state=FileState.DROPPED, reason=reason,
+            location=where or row.location, mtime_ns=AFRESH,
+        )  # fmt: skip
+        self._emit("file-dropped", row, reason=reason)
+
+    def _is_duplicate(self, row: File) -> bool:
+        """Say whether the content was admitted before. Earlier files come to their end first, so the answer is final."""
+        if self._settings.source.duplicates == "accept":
+            return False
+        query = "project = ? AND sha256 = ? AND id < ? AND state = ?"
+        return tables.files.first(self._journal, query, self._name, row.sha256, row.id, FileState.ADMITTED) is not None
+
+    def _emit(self, kind: str, row: File, **data: object) -> None:
+        self._journal.emit(kind, project=self._name, subject=row.id, file=row.name, **data)
+
+
+def _is_still(path: Path, row: File) -> bool:
+    try:
+        seen = path.lstat()
+        if (seen.st_size, seen.st_mtime_ns) == (row.size, row.mtime_ns):
+            return True
+        return fingerprint(str(path)).sha256 == row.sha256
+    except FileNotFoundError:
+        return False
+
+
+def _kills(path: Path) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{path}: the process that read it was killed, twice",
+        remedy="look at the file; if it is sound, it may need more memory than there is: split it",
+    )
