@@ -1,0 +1,121 @@
+"""Rows of windows become files of the dataset. The functions that read rows run in a worker."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import file_digest
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from driftd.errors import RepositoryError
+from driftd.journal.files import durable_rename, make_folder
+from driftd.journal.records import Window
+from driftd.readers import Kind, Schema, Span
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HASH = 12  # digits of a batch's content hash in its name
+
+
+@dataclass(frozen=True)
+class Written:
+    """A batch in Layout.batches, named by its windows and its content."""
+
+    name: str
+    rows: int
+    unlabelled: int  # rows left out because nobody has labelled them
+
+
+def parts(windows: Sequence[Window], regime_from: int | None) -> list[list[Window]]:
+    """Cut windows where the new regime begins, so that a test row's file tells its regime."""
+    border = regime_from or 0
+    return [list(part) for _, part in groupby(windows, key=lambda window: window.number >= border)]
+
+
+def stem(windows: Sequence[Window]) -> str:
+    return f"driftd-{windows[0].number:06d}-{windows[-1].number:06d}"
+
+
+def write(
+    spans: Sequence[Span], schema: Schema, labels: Sequence[str], folder: Path, stem: str, suffix: str
+) -> Written | None:
+    """Write the labelled rows of spans as `folder/stem-<hash>` in the form that the suffix names.
+
+    The same rows come out as the same file. None where no row is labelled.
+    """
+    from driftd.readers import read_spans
+    from driftd.readers import write as write_rows
+
+    make_folder(folder)
+    labelled = _Labelled(labels)
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as temporary:
+        path = Path(temporary) / f"{stem}{suffix}"
+        rows = write_rows(str(path), schema, labelled.only(read_spans(spans, schema)))
+        if not rows:
+            return None
+        with path.open("rb") as file:
+            name = f"{stem}-{file_digest(file, 'sha256').hexdigest()[:HASH]}{suffix}"
+        path.chmod(0o644)
+        durable_rename(path, folder / name)
+    return Written(name, rows, labelled.left_out)
+
+
+class _Labelled:
+    """Lets rows pass of which at least one label is known; without label columns all do."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = labels
+        self.left_out = 0
+
+    def only(self, batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        import pyarrow.compute as pc
+
+        for batch in batches:
+            if not self._labels:
+                yield batch
+                continue
+            known = [pc.is_valid(batch.column(name)) for name in self._labels]
+            mask = known[0]
+            for other in known[1:]:
+                mask = pc.or_(mask, other)
+            kept = batch.filter(mask)
+            self.left_out += batch.num_rows - kept.num_rows
+            yield kept
+
+
+def label_columns(schema: Schema, named: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that are labels: those that the settings name, and entities."""
+    return tuple(name for name, kind in schema.kinds.items() if name in named or kind is Kind.ENTITIES)
+
+
+def last_rows(
+    paths: Sequence[str], kinds: Mapping[str, Kind], labels: Sequence[str], rows: int
+) -> tuple[Schema, list[Span]]:
+    """Return the dataset's schema and where its last rows are, in the order of its files."""
+    from driftd.readers import infer, inspect
+
+    inferred = infer(paths, kinds)
+    schema = inferred.with_optional(label_columns(inferred, labels))
+    spans: list[Span] = []
+    wanted = rows
+    for path in reversed(paths):
+        there = inspect(path, schema, max_bad_ratio=1.0).rows
+        if take := min(there, wanted):
+            spans.insert(0, Span(path, there - take, take))
+            wanted -= take
+        if not wanted:
+            break
+    if not spans:
+        raise RepositoryError(
+            f"{', '.join(paths[:3])}: the dataset has no rows", remedy="add data before driftd starts"
+        )
+    return schema, spans
+
+
+def extend(dataset: str, batches: Sequence[str], columns: Sequence[dict[str, Any]]) -> int:
+    """Add the rows of batches to a dataset that is a single file, in its own form; return the rows that it has then."""
+    from driftd.readers import append
+
+    return append(dataset, batches, Schema.from_json(columns))

@@ -1,0 +1,137 @@
+"""Champion and candidate on the same rows: the difference, and how sure it is. Runs in a worker.
+
+The rows that both were scored on are joined by identity (a row that stands twice in both is joined twice). Counts [tp, fp, fn]
+give the micro-averaged F1 over all labels, values give their mean. The interval of the difference is the percentile interval
+of a paired bootstrap: both models are resampled on the same rows (Efron & Tibshirani 1993, ch. 13). Its seed comes from the rows'
+identities, so that the same results always give the same interval.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from driftd.errors import RepositoryError
+from driftd.retrain.scores import RowResult, read_rows
+
+RESAMPLES = 2000
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Pair: TypeAlias = tuple[RowResult, RowResult]
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """The shared rows of both models: sums over rows of `champion` and `candidate` (rows x terms) give the metric."""
+
+    pairs: Sequence[Pair]
+    champion: Floats
+    candidate: Floats
+    counted: bool
+
+
+def compare(champion: Path, candidate: Path, new_files: Sequence[str], confidence: float) -> dict[str, Any]:
+    """Compare two files of per-row results.
+
+    Returns:
+        {"rows": {"shared", "champion", "candidate"}, "champion", "candidate", "difference", "lower", "upper", "confidence",
+        "resamples", "by_label": {label: {"champion", "candidate"}}, "by_regime": {"older" and "new": {"rows", "champion", "candidate",
+        "by_label"}}}; `new` are the rows from `new_files`. Only counts have labels.
+    """
+    old, new = read_rows(champion), read_rows(candidate)
+    pairs = _join(old, new)
+    if not pairs:
+        raise RepositoryError(
+            f"{champion} and {candidate} share no row, so the models cannot be compared",
+            remedy="let the evaluate stage write the rows' identities; see promote.split",
+        )
+    joined = _arrays(pairs)
+    lower, upper = _interval(joined, confidence)
+    result = _scores(pairs) | {"lower": lower, "upper": upper, "confidence": confidence, "resamples": RESAMPLES}
+    result["difference"] = result["candidate"] - result["champion"]
+    result["rows"] = {"shared": len(pairs), "champion": len(old), "candidate": len(new)}
+    fresh = set(new_files)
+    split = {
+        "older": [pair for pair in pairs if pair[1].file not in fresh],
+        "new": [pair for pair in pairs if pair[1].file in fresh],
+    }
+    result["by_regime"] = {name: {"rows": len(part), **_scores(part)} for name, part in split.items() if part}
+    return result
+
+
+def _join(champion: Sequence[RowResult], candidate: Sequence[RowResult]) -> list[Pair]:
+    def keyed(results: Sequence[RowResult]) -> dict[tuple[str, int], RowResult]:
+        seen: Counter[str] = Counter()
+        found = {}
+        for result in results:
+            found[result.row, seen[result.row]] = result
+            seen[result.row] += 1
+        return found
+
+    old = keyed(champion)
+    return [(old[key], result) for key, result in sorted(keyed(candidate).items()) if key in old]
+
+
+def _arrays(pairs: Sequence[Pair]) -> _Joined:
+    counted = pairs[0][0].counts is not None
+    if any((result.counts is not None) != counted for pair in pairs for result in pair):
+        raise RepositoryError(
+            "per-row results hold counts in some rows and values in others", remedy="write one of them"
+        )
+    champion, candidate = (np.array([_terms(pair[side]) for pair in pairs], dtype=np.float64) for side in (0, 1))
+    return _Joined(pairs, champion, candidate, counted)
+
+
+def _terms(result: RowResult) -> tuple[float, ...]:
+    """Return what is summed over rows: tp, fp, fn over all labels, or the value."""
+    if result.counts is None:
+        return (result.value or 0.0,)
+    return tuple(float(sum(count[term] for count in result.counts.values())) for term in range(3))
+
+
+def _metric(sums: Floats, rows: int, counted: bool) -> Floats:
+    """Return the metric of sums (... x terms): F1 = 2 tp / (2 tp + fp + fn), 0 where there is nothing; or the mean."""
+    if not counted:
+        return np.asarray(sums[..., 0] / rows)
+    doubled = 2 * sums[..., 0]
+    whole = doubled + sums[..., 1] + sums[..., 2]
+    return np.asarray(np.divide(doubled, whole, out=np.zeros_like(whole), where=whole > 0))
+
+
+def _interval(joined: _Joined, confidence: float) -> tuple[float, float]:
+    rows = len(joined.pairs)
+    seed = sha256("".join(pair[0].row for pair in joined.pairs).encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(seed[:16], "big"))
+    both = np.hstack([joined.champion, joined.candidate])
+    terms = joined.champion.shape[1]
+    drawn = (np.bincount(rng.integers(rows, size=rows), minlength=rows) @ both for _ in range(RESAMPLES))
+    sums = np.array(list(drawn))
+    old, new = (_metric(side, rows, joined.counted) for side in (sums[:, :terms], sums[:, terms:]))
+    lower, upper = np.quantile(new - old, [1 - confidence, confidence])
+    return float(lower), float(upper)
+
+
+def _scores(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Return both models' scores on some rows, over all and for each label."""
+    joined = _arrays(pairs)
+    old, new = (
+        float(_metric(side.sum(axis=0), len(pairs), joined.counted)) for side in (joined.champion, joined.candidate)
+    )
+    return {"champion": old, "candidate": new, "by_label": _by_label(pairs) if joined.counted else {}}
+
+
+def _by_label(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
+    sums: dict[str, Floats] = {}
+    for pair in pairs:
+        for side, result in enumerate(pair):
+            for label, count in (result.counts or {}).items():
+                sums.setdefault(label, np.zeros((2, 3)))[side] += count
+    return {
+        label: {"champion": float(f[0]), "candidate": float(f[1])}
+        for label, f in sorted((label, _metric(total, len(pairs), counted=True)) for label, total in sums.items())
+    }

@@ -1,0 +1,103 @@
+"""Promote or keep: a pure function of what both models scored on the same rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from driftd.config.model import Guard, Promote
+from driftd.errors import RepositoryError
+from driftd.retrain.scores import Metric
+
+REGIMES = "regimes"  # the file name under which a guard finds the scores of the older and the new regime
+
+
+def decide(
+    settings: Promote, champion: Mapping[str, float], candidate: Mapping[str, float], compared: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the decision as a JSON document.
+
+    Args:
+        settings: What a promotion asks for.
+        champion: The champion's scores on the candidate's test rows, as `file:name`.
+        candidate: The candidate's.
+        compared: The comparison row by row, where there are per-row results.
+    """
+    metric = settings.metric
+    for who, scores in (("champion", champion), ("candidate", candidate)):
+        if metric not in scores:
+            raise RepositoryError(
+                f"the {who}'s scores have no {metric}",
+                remedy=f"set promote.metric to one of: {', '.join(sorted(scores)) or 'none was written'}",
+            )
+    old, new = champion[metric], candidate[metric]
+    gain = compared["difference"] if compared else new - old
+    sure = compared["lower"] if compared else gain
+    regimes = _regimes(compared)
+    guards = [
+        result
+        for guard in settings.guards
+        for result in _guard(guard, {**champion, **regimes["champion"]}, {**candidate, **regimes["candidate"]})
+    ]
+    broken = [guard for guard in guards if not guard["holds"]]
+    better = sure > settings.min_gain
+    document = {
+        "verdict": "promote" if better and not broken else "keep",
+        "metric": metric,
+        "champion": old,
+        "candidate": new,
+        "difference": gain,
+        "interval": {"lower": compared["lower"], "upper": compared["upper"], "confidence": compared["confidence"]}
+        if compared
+        else None,
+        "min_gain": settings.min_gain,
+        "guards": guards,
+        "method": "paired bootstrap" if compared else "plain difference",
+        "rows": compared["rows"] if compared else None,
+        "by_label": compared["by_label"] if compared else {},
+        "by_regime": compared["by_regime"] if compared else {},
+        "split": settings.split,
+        "scores": {"champion": dict(champion), "candidate": dict(candidate)},
+    }
+    return document | {"sentence": _sentence(document, better, broken)}
+
+
+def _regimes(compared: Mapping[str, Any] | None) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {"champion": {}, "candidate": {}}
+    for name, part in (compared["by_regime"] if compared else {}).items():
+        for side, scores in found.items():
+            scores[f"{REGIMES}:{name}"] = part[side]
+            scores |= {f"{REGIMES}:{name}.{label}": each[side] for label, each in part["by_label"].items()}
+    return found
+
+
+def _guard(guard: Guard, champion: Mapping[str, float], candidate: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Judge every metric of the champion that a guard names; one that the candidate lacks breaks it."""
+    results = []
+    for name in Metric.parse(guard.metric).matching(champion):
+        old, new = champion[name], candidate.get(name)
+        holds = new is not None and old - new <= guard.max_drop
+        results.append({"metric": name, "champion": old, "candidate": new, "max_drop": guard.max_drop, "holds": holds})
+    return results
+
+
+def _sentence(document: Mapping[str, Any], better: bool, broken: list[dict[str, Any]]) -> str:
+    name = Metric.parse(document["metric"]).name
+    change = f"{name} {document['champion']:.3f} -> {document['candidate']:.3f}"
+    interval, rows = document["interval"], document["rows"]
+    where = f" on {rows['shared']} shared test rows" if rows else ""
+    if interval:
+        sure = f"a gain of {document['difference']:.3f}, at least {interval['lower']:.3f} with {interval['confidence']:.0%} confidence"
+    else:
+        sure = f"a plain difference of {document['difference']:.3f}, without per-row results to say how sure it is"
+    said = f"{change}{where}: {sure}"
+    if document["verdict"] == "promote":
+        return f"The candidate is better: {said}."
+    if not better:
+        return f"The champion stays: {said}, where more than {document['min_gain']:g} is asked for."
+    named = ", ".join(_broken(guard) for guard in broken)
+    return f"The champion stays, though the candidate gains: {said}; but {named}."
+
+
+def _broken(guard: Mapping[str, Any]) -> str:
+    if guard["candidate"] is None:
+        return f"{guard['metric']} is missing"
+    return f"{guard['metric']} falls from {guard['champion']:.3f} to {guard['candidate']:.3f} (allowed: {guard['max_drop']:g})"

@@ -1,0 +1,138 @@
+"""Programs that driftd starts: with an environment of their own, to be stopped at any time, and never left behind."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from driftd.errors import CommandError, CommandTimeoutError
+
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+POLL = 0.1  # seconds in which a stop or a timeout is noticed
+TAIL = 4000  # characters of output that an error carries
+ROOT = "DRIFTD_ROOT"  # the project's folder in state_dir: marks the processes of this project, whatever becomes of their parents
+KEEPER = Path(__file__).with_name("keeper.py")
+
+
+class Stopped(Exception):  # noqa: N818  # nothing failed
+    """Somebody asked for a stop; the run goes on from its last finished step when it is executed again."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    code: int
+    output: str  # standard output, where it was captured
+    log: str  # the end of what went to the log
+
+
+def run(
+    words: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    stop: threading.Event,
+    timeout: float,
+    grace: float = GRACE,
+    capture: bool = False,
+) -> Finished:
+    """Run a command to its end and end what it leaves behind; its output is appended to the log as it comes."""
+    with log.open("ab", buffering=0) as out:
+        start = out.tell()
+        kept = [sys.executable, "-I", "-S", str(KEEPER), str(os.getpid()), str(grace), *words]
+        process = subprocess.Popen(
+            kept,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if capture else out,
+            stderr=out,
+            start_new_session=True,
+            text=True,
+            errors="replace",
+        )
+        try:
+            output = _wait(process, stop, timeout, words)
+        finally:
+            _end(process, grace)
+    return Finished(process.returncode, output, _tail(log, start))
+
+
+def _wait(process: subprocess.Popen[str], stop: threading.Event, timeout: float, words: Sequence[str]) -> str:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return process.communicate(timeout=POLL)[0] or ""
+        except subprocess.TimeoutExpired:
+            if stop.is_set():
+                raise Stopped from None
+            if time.monotonic() > deadline:
+                raise CommandTimeoutError(
+                    f"`{' '.join(words[-3:])}` ran longer than {timeout:g} s and was ended",
+                    remedy="raise retrain.timeout, or make the stage faster",
+                ) from None
+
+
+def _end(process: subprocess.Popen[str], grace: float) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(grace + 2.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def _tail(log: Path, start: int) -> str:
+    with log.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(start, size - TAIL))
+        return file.read().decode(errors="replace").strip()
+
+
+def query(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], content: bytes = b"") -> bytes:
+    """Run a short command that only git's own files depend on and return what it says."""
+    try:
+        done = subprocess.run(words, cwd=cwd, env=env, input=content, capture_output=True, check=False)  # fmt: skip
+    except OSError as error:
+        raise CommandError(f"{words[0]} cannot be started in {cwd}: {error.strerror}") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        named = " ".join(words[:4])
+        raise CommandError(f"`{named}` failed in {cwd}: {said[-TAIL:]}", output=said, code=done.returncode)
+    return done.stdout
+
+
+def end_marked(root: Path, grace: float = GRACE) -> int:
+    """End all processes that carry a project's mark, such as those of a killed daemon; return how many there were."""
+    deadline = time.monotonic() + grace
+    seen: set[int] = set()
+    while living := _marked(root):
+        late = time.monotonic() >= deadline
+        for pid in living if late else living - seen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        seen |= living
+        time.sleep(POLL / 2)
+    return len(seen)
+
+
+def _marked(root: Path) -> set[int]:
+    mark = f"{ROOT}={root}".encode()
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            environ = path.read_bytes()
+        except OSError:  # ended meanwhile, or somebody else's
+            continue
+        if mark in environ.split(b"\0"):
+            found.add(int(path.parent.name))
+    return found - {os.getpid()}

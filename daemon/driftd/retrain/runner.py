@@ -1,0 +1,137 @@
+"""A run as a state machine: named steps, each with its result in the journal, from the first that has none to the end."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from driftd.config import Project
+from driftd.errors import DriftdError
+from driftd.journal import Journal, tables
+from driftd.journal.layout import Layout
+from driftd.journal.records import Assignment, Run, RunState
+from driftd.retrain import finish, first, processes, publish, rollback, steps
+from driftd.retrain.context import Context
+from driftd.retrain.dvc import Dvc
+from driftd.retrain.environment import environment
+from driftd.retrain.log import RunLog
+from driftd.retrain.processes import Stopped
+from driftd.retrain.worktree import Repository, unlock_references
+
+Step = Callable[[Context], dict[str, Any]]
+
+ANSWER: dict[str, Step] = {
+    "prepare": steps.prepare,
+    "snapshot": steps.snapshot,
+    "reproduce": steps.reproduce,
+    "score": steps.score,
+    "decide": steps.decide,
+    "number": steps.number,
+    "copy": publish.copy,
+    "commit": publish.commit,
+    "point": publish.point,
+}
+FIRST: dict[str, Step] = {
+    "prepare": first.prepare,
+    "reproduce": first.reproduce,
+    "number": first.number,
+    "copy": publish.copy,
+    "reference": first.reference,
+    "commit": publish.commit,
+    "point": publish.point,
+}
+
+
+class Runner:
+    """Executes the runs of one project, and rolls back."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Project,
+        journal: Journal,
+        layout: Layout,
+        executor: Executor,
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.journal = journal
+        self.layout = layout
+        self.executor = executor
+        self.clock = clock
+
+    def execute(self, run_id: int, stop: threading.Event) -> None:
+        """Take a run from its first unfinished step to its end, to a wait for approval, or to a stop, after which it can go on."""
+        run = tables.runs.get(self.journal, run_id)
+        if run.ended_at is not None or run.state is RunState.WAITING:
+            return
+        log = RunLog(self.layout.run(run_id), self.clock)
+        try:
+            self._steps(self._context(run, log, stop), stop)
+        except Stopped:
+            log.line("stopped; it goes on from this step")
+        except DriftdError as error:
+            said = error.message + (f" ({error.remedy})" if error.remedy else "")
+            log.line(f"failed: {said}")
+            finish.fail(self.journal, run, said)
+        except OSError as error:
+            log.line(f"failed: {error}")
+            finish.fail(self.journal, run, str(error))
+
+    def roll_back(self, version: str | None) -> Assignment:
+        """Put an older version (None: the one before) into production again."""
+        run = Run(
+            id=0, project=self.name, incident_id=None, cause="rollback", state=RunState.RUNNING, step=None, plan={},
+            decision=None, error=None, created_at=self.clock(), ended_at=None,
+        )  # fmt: skip
+        log = RunLog(self.layout.root / "runs" / "rollback", self.clock)
+        return rollback.roll_back(self._context(run, log, threading.Event()), version)
+
+    def clean_up(self) -> None:
+        """End what a killed daemon has left: processes, locks of references, half-made copies."""
+        processes.end_marked(self.layout.root)
+        env = environment(self.layout, self.settings.retrain.env, "clean-up")
+        unlock_references(Repository(self.settings.repository, env).git, self.name)
+
+    def _context(self, run: Run, log: RunLog, stop: threading.Event) -> Context:
+        env = environment(self.layout, self.settings.retrain.env, str(run.id or "rollback"))
+        return Context(
+            run=run,
+            settings=self.settings,
+            journal=self.journal,
+            layout=self.layout,
+            executor=self.executor,
+            clock=self.clock,
+            repository=Repository(self.settings.repository, env),
+            dvc=Dvc(env, log, stop, self.settings.retrain.timeout),
+            log=log,
+        )
+
+    def _steps(self, ctx: Context, stop: threading.Event) -> None:
+        for name, step in (FIRST if ctx.run.cause == "first-model" else ANSWER).items():
+            done = tables.steps.first(self.journal, "run_id = ? AND name = ?", ctx.run.id, name)
+            if done is None or done.result is None:
+                if stop.is_set():
+                    raise Stopped
+                ctx.log.step(name)
+                self._begin(ctx.run, name)
+                self._end(ctx.run, name, ctx.results.setdefault(name, step(ctx)))
+            else:
+                ctx.results[name] = done.result
+            if name == "decide" and finish.settled(ctx):
+                return
+        finish.promote(ctx)
+
+    def _begin(self, run: Run, name: str) -> None:
+        with self.journal.write():
+            tables.runs.set(self.journal, "id = ?", run.id, step=name)
+            if tables.steps.first(self.journal, "run_id = ? AND name = ?", run.id, name) is None:
+                tables.steps.add(self.journal, run_id=run.id, name=name, started_at=self.clock())
+
+    def _end(self, run: Run, name: str, result: dict[str, Any]) -> None:
+        with self.journal.write():
+            now = self.clock()
+            tables.steps.set(self.journal, "run_id = ? AND name = ?", run.id, name, ended_at=now, result=result)
+            started = tables.steps.all(self.journal, "run_id = ? AND name = ?", run.id, name)[0].started_at
+            self.journal.emit("run-step", project=self.name, subject=run.id, step=name, seconds=now - started)

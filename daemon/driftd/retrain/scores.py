@@ -1,0 +1,102 @@
+"""What an evaluate stage wrote: metric files, flattened to numbers by name, and per-row results."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from driftd.errors import RepositoryError
+
+
+class RowResult(msgspec.Struct, frozen=True):
+    """One line of per-row results: counts [tp, fp, fn] of each label, or the value whose mean is the metric."""
+
+    row: str
+    file: str = ""
+    counts: dict[str, tuple[int, int, int]] | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`scores.json:ents_f`: a file of the DVC project and a name in it, both with wildcards where a guard uses them."""
+
+    file: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Metric":
+        file, _, name = text.partition(":")
+        return cls(file, name)
+
+    @property
+    def text(self) -> str:
+        return f"{self.file}:{self.name}"
+
+    def matching(self, scores: Mapping[str, float]) -> list[str]:
+        return sorted(name for name in scores if fnmatchcase(name, self.text))
+
+
+def read_scores(root: Path, files: Iterable[str]) -> dict[str, float]:
+    """Return every number in metric files as `file:dotted.name`."""
+    found: dict[str, float] = {}
+    for file in dict.fromkeys(files):
+        found |= {f"{file}:{name}": value for name, value in _numbers(_document(root / file))}
+    return found
+
+
+def _document(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".toml":
+            return tomllib.loads(text)
+        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise RepositoryError(
+            f"{path}: {error.strerror}: the stages did not write this metric file",
+            remedy="correct promote.metric, or let the evaluate stage write it",
+        ) from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise RepositoryError(f"{path}: is no metric file: {error}", remedy="write JSON, YAML or TOML") from error
+
+
+def _numbers(document: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from _numbers(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(document, int | float) and not isinstance(document, bool):
+        yield prefix, float(document)
+
+
+def read_rows(path: Path) -> list[RowResult]:
+    """Return the per-row results of a file, one JSON object a line."""
+    decoder = msgspec.json.Decoder(RowResult)
+    found = []
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    found.append(_checked(decoder.decode(line), path, number))
+    except OSError as error:
+        raise RepositoryError(
+            f"{path}: {error.strerror}: the stages did not write these per-row results",
+            remedy="correct promote.per_row, or leave it out",
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RepositoryError(
+            f"{path}, line {number}: {error}",
+            remedy='write {"row": ROW ID, "file": FILE, "counts": {LABEL: [tp, fp, fn]}} or {"row", "file", "value"}',
+        ) from error
+    return found
+
+
+def _checked(result: RowResult, path: Path, number: int) -> RowResult:
+    if (result.counts is None) == (result.value is None):
+        raise RepositoryError(f"{path}, line {number}: a row has either counts or a value", remedy="write one of them")
+    return result

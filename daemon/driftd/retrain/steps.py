@@ -1,0 +1,226 @@
+"""The steps of a run that answers an incident. Each may be repeated after a crash and comes out the same."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from driftd.errors import CommandError, DataError, OperationError, RefusedError, RepositoryError
+from driftd.journal import tables
+from driftd.journal.records import Window
+from driftd.journal.spans import spans_of
+from driftd.readers import Schema
+from driftd.retrain import batches, dataset
+from driftd.retrain.context import Context, champion, metric_files
+from driftd.retrain.decide import decide as decided
+from driftd.retrain.dvc import document, in_order, outputs
+from driftd.retrain.publish import check_branch
+from driftd.retrain.scores import read_scores
+from driftd.retrain.worktree import Worktree
+
+
+def prepare(ctx: Context) -> dict[str, Any]:
+    """Fix what the run stands on: the base's tip, the champion, and the windows."""
+    check_branch(ctx)
+    found = champion(ctx.journal, ctx.project)
+    if found is None:
+        raise OperationError(f"{ctx.project} has no model in production", remedy="the first model is made by itself; see `driftd status`")  # fmt: skip
+    assignment, model = found
+    branch = ctx.base_branch()
+    numbers = [window.number for window in _windows(ctx)]
+    return {
+        "branch": branch,
+        "base": ctx.repository.base(branch),
+        "champion": {
+            "id": model.id,
+            "version": model.version,
+            "revision": model.revision,
+            "assignment": assignment.number,
+        },
+        "windows": [numbers[0], numbers[-1]] if numbers else None,
+    }
+
+
+def snapshot(ctx: Context) -> dict[str, Any]:
+    """Put the windows' rows, and earlier batches that the base lacks, into its dataset."""
+    tree = ctx.worktree(ctx.results["prepare"]["base"])
+    ctx.dvc.check_out(tree.root)
+    data = dataset.find(tree, ctx.settings.retrain.dataset)
+    new = _write(ctx, data.suffixes(tree.root))
+    names = [*_earlier(ctx, data), *(batch["name"] for batch in new)]
+    paths = [ctx.layout.batches / name for name in names]
+    add = _add_files if data.folder else _extend
+    added = add(ctx, tree.root, data, paths)
+    files = dataset.count(tree.root, data)
+    return {"dataset": data.path, "pointer": data.pointer, "files": files, "added": added, "batches": new}
+
+
+def reproduce(ctx: Context) -> dict[str, Any]:
+    """Run the stages; what git tracks or does not ignore afterwards is the candidate."""
+    tree = ctx.here()
+    ctx.dvc(tree.root, "repro", remedy=f"see {ctx.log.path}; the stages run in {tree.root}")
+    done = ctx.results["snapshot"]
+    data = dataset.find(tree, ctx.settings.retrain.dataset)
+    if (there := dataset.count(tree.root, data)) != done["files"]:
+        raise RepositoryError(
+            f"{data.path}: {done['files']} files became {there} while the stages ran",
+            remedy="stages must not change the data that they read",
+        )
+    _keep_rows(ctx, tree, "candidate")
+    return {"tree": tree.tree(), "scores": read_scores(tree.root, metric_files(ctx.settings))}
+
+
+def score(ctx: Context) -> dict[str, Any]:
+    """Score the champion on the candidate's test rows, with its own code, parameters and fitted outputs."""
+    version, revision = (ctx.results["prepare"]["champion"][key] for key in ("version", "revision"))
+    done = ctx.results["snapshot"]
+    tree = ctx.worktree(revision, "champion")
+    tree.git("checkout", ctx.results["reproduce"]["tree"], "--", ctx.repository.prefix + done["pointer"])
+    ctx.dvc.check_out(tree.root)
+    for path in (ctx.settings.retrain.model, done["dataset"]):
+        if not (tree.root / path).exists():
+            raise RepositoryError(
+                f"{path} of the champion {version} is neither in the cache nor on a remote",
+                remedy="`dvc push` models, and run `dvc gc` with -a -T, so that what tags name is kept",
+            )
+    before = _model_hash(ctx, tree)
+    stages = in_order(ctx.settings.promote.score_stages, _lock(tree))
+    try:
+        ctx.dvc(tree.root, "repro", "-s", "-f", "--no-run-cache", "--no-commit", *stages)
+    except CommandError as error:
+        error.message = f"the champion {version} could not be scored on the candidate's test rows: {error.message}"
+        error.args = (error.message,)
+        raise
+    if _model_hash(ctx, tree) != before:
+        raise RepositoryError(
+            f"promote.score_stages ({', '.join(stages)}) made another model while scoring the champion",
+            remedy="leave the stage that trains out of it",
+        )
+    _keep_rows(ctx, tree, "champion")
+    return {"scores": read_scores(tree.root, metric_files(ctx.settings))}
+
+
+def decide(ctx: Context) -> dict[str, Any]:
+    """Compare both on the rows that they share."""
+    settings = ctx.settings.promote
+    compared = None
+    if settings.per_row:
+        new = [batch["name"] for batch in ctx.results["snapshot"]["batches"] if batch["new_regime"]]
+        sides = (ctx.file("champion-rows.jsonl"), ctx.file("candidate-rows.jsonl"))
+        compared = ctx.submit(_compared, *sides, new, settings.confidence)
+    old, new_scores = ctx.results["score"]["scores"], ctx.results["reproduce"]["scores"]
+    decision = decided(settings, old, new_scores, compared)
+    ctx.log.line(decision["sentence"])
+    return decision
+
+
+def _compared(champion: Path, candidate: Path, new_files: Sequence[str], confidence: float) -> dict[str, Any]:
+    from driftd.retrain.compare import compare  # in a worker: the daemon itself stays free of numpy
+
+    return compare(champion, candidate, new_files, confidence)
+
+
+def number(ctx: Context) -> dict[str, Any]:
+    """Fix the names of the promotion, once the champion is known to be the one that was compared."""
+    _, model = champion(ctx.journal, ctx.project) or (None, None)
+    compared = ctx.results["prepare"]["champion"]
+    if model is None or model.id != compared["id"]:
+        raise RefusedError(
+            f"the run compared with {compared['version']}, but {model.version if model else 'nothing'} is in production now",
+            remedy="the next run compares again",
+        )
+    return names(ctx)
+
+
+def names(ctx: Context) -> dict[str, Any]:
+    """Return the next version and assignment, where the branch is, and the date of what is written."""
+    tags = ctx.tags()
+    last = tables.assignments.first(ctx.journal, "project = ?", ctx.project, order="number DESC")
+    return {
+        "version": tags.next_version(),
+        "number": max([0, last.number if last else 0, *tags.numbers()]) + 1,
+        "tip": check_branch(ctx),
+        "when": int(ctx.clock()),
+    }
+
+
+def _windows(ctx: Context) -> list[Window]:
+    """Return the plan's windows that are in no champion's dataset."""
+    if not ctx.run.plan.get("windows"):
+        return []
+    first, last = ctx.run.plan["windows"]
+    where = "project = ? AND number BETWEEN ? AND ? AND batch IS NULL"
+    return tables.windows.all(ctx.journal, where, ctx.project, first, last, order="number")
+
+
+def _write(ctx: Context, suffix: str) -> list[dict[str, Any]]:
+    windows = _windows(ctx)
+    schema = Schema.from_json(tables.projects.get(ctx.journal, ctx.project).columns or [])
+    labels = batches.label_columns(schema, ctx.settings.labels)
+    border = ctx.run.plan.get("regime_from")
+    written = []
+    for part in batches.parts(windows, border):
+        made = ctx.submit(
+            batches.write, spans_of(ctx.journal, part), schema, labels, ctx.layout.batches, batches.stem(part), suffix
+        )
+        if made is not None:
+            written.append({
+                "name": made.name, "rows": made.rows, "unlabelled": made.unlabelled,
+                "windows": [part[0].number, part[-1].number],
+                "new_regime": border is not None and part[0].number >= border,
+            })  # fmt: skip
+    if windows and not written:
+        raise DataError(
+            f"none of the rows of windows {windows[0].number} to {windows[-1].number} has labels ({', '.join(labels)})",
+            remedy="deliver them with labels",
+        )
+    return written
+
+
+def _earlier(ctx: Context, data: dataset.Dataset) -> list[str]:
+    """Return the batches of earlier promotions, oldest first; for a single file only those that the base does not descend from."""
+    query = "SELECT batch, min(number) FROM windows WHERE project = ? AND batch IS NOT NULL GROUP BY batch ORDER BY 2"
+    names = [row["batch"] for row in ctx.journal.rows(query, ctx.project)]
+    if data.folder:
+        return names
+    base, inside = ctx.results["prepare"]["base"], set[str]()
+    for model in tables.models.all(ctx.journal, "project = ? AND run_id IS NOT NULL", ctx.project):
+        step = tables.steps.first(ctx.journal, "run_id = ? AND name = 'snapshot'", model.run_id)
+        if step and step.result and ctx.repository.git.is_ancestor(model.revision, base):
+            inside |= {batch["name"] for batch in step.result["batches"]} | set(step.result["added"])
+    return [name for name in names if name not in inside]
+
+
+def _add_files(ctx: Context, root: Path, data: dataset.Dataset, paths: Sequence[Path]) -> list[str]:
+    return dataset.add_files(ctx.dvc, root, data, paths)
+
+
+def _extend(ctx: Context, root: Path, data: dataset.Dataset, paths: Sequence[Path]) -> list[str]:
+    if paths:
+        columns = tables.projects.get(ctx.journal, ctx.project).columns or []
+        rows = ctx.submit(batches.extend, str(root / data.path), [str(path) for path in paths], columns)
+        ctx.log.line(f"  {data.path} has {rows} rows now")
+        ctx.dvc(root, "add", "-q", data.path)
+    return [path.name for path in paths]
+
+
+def _keep_rows(ctx: Context, tree: Worktree, who: str) -> None:
+    """Keep a model's per-row results with the run."""
+    if not ctx.settings.promote.per_row:
+        return
+    path = tree.root / ctx.settings.promote.per_row
+    if not path.is_file():
+        raise RepositoryError(
+            f"{path}: the stages of the {who} did not write the per-row results",
+            remedy="correct promote.per_row, or leave it out",
+        )
+    shutil.copyfile(path, ctx.file(f"{who}-rows.jsonl"))
+
+
+def _lock(tree: Worktree) -> dict[str, Any]:
+    return document((tree.root / "dvc.lock").read_bytes(), "dvc.lock")
+
+
+def _model_hash(ctx: Context, tree: Worktree) -> object:
+    model = ctx.settings.retrain.model
+    return next((entry.get("md5") for _, path, entry in outputs(_lock(tree)) if path == model), None)
