@@ -1,0 +1,117 @@
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftd.errors import RepositoryError
+from driftd.retrain.compare import compare
+
+
+def write(path: Path, rows) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def values(path: Path, results, file="old.csv") -> Path:
+    return write(path, [{"row": f"{n:064x}", "file": file, "value": value} for n, value in enumerate(results)])
+
+
+def test_counts_give_micro_f_over_all_labels_and_by_label(tmp_path):
+    champion = [
+        {"row": "a", "file": "f", "counts": {"CITY": [1, 0, 1], "ZIP": [0, 1, 1]}},
+        {"row": "b", "file": "f", "counts": {"CITY": [2, 1, 0]}},
+    ]
+    candidate = [
+        {"row": "b", "file": "f", "counts": {"CITY": [2, 0, 0]}},
+        {"row": "a", "file": "f", "counts": {"CITY": [2, 0, 0], "ZIP": [1, 0, 0]}},
+    ]
+    found = compare(write(tmp_path / "old", champion), write(tmp_path / "new", candidate), [], 0.95)
+    assert found["champion"] == pytest.approx(2 * 3 / (2 * 3 + 2 + 2))
+    assert found["candidate"] == 1.0
+    assert found["by_label"]["CITY"] == {"champion": pytest.approx(6 / 8), "candidate": 1.0}
+    assert found["by_label"]["ZIP"] == {"champion": 0.0, "candidate": 1.0}
+
+
+def test_only_rows_that_both_have_count(tmp_path):
+    old = write(tmp_path / "old", [{"row": r, "value": 1} for r in "abc"])
+    new = write(tmp_path / "new", [{"row": r, "value": v} for r, v in zip("bcd", (0, 1, 1), strict=True)])
+    found = compare(old, new, [], 0.95)
+    assert found["rows"] == {"shared": 2, "champion": 3, "candidate": 3}
+    assert (found["champion"], found["candidate"]) == (1.0, 0.5)
+
+
+def test_a_row_that_stands_twice_is_joined_twice(tmp_path):
+    old = write(tmp_path / "old", [{"row": "a", "value": 1}, {"row": "a", "value": 0}])
+    new = write(tmp_path / "new", [{"row": "a", "value": 1}, {"row": "a", "value": 1}, {"row": "a", "value": 0}])
+    found = compare(old, new, [], 0.95)
+    assert found["rows"]["shared"] == 2
+    assert (found["champion"], found["candidate"]) == (0.5, 1.0)
+
+
+def test_regimes_are_told_by_the_file_of_a_row(tmp_path):
+    old = write(tmp_path / "old", [{"row": r, "file": f, "value": 1} for r, f in (("a", "x"), ("b", "new"))])
+    new = write(tmp_path / "new", [{"row": r, "file": f, "value": v} for r, f, v in (("a", "x", 1), ("b", "new", 0))])
+    found = compare(old, new, ["new"], 0.95)["by_regime"]
+    assert found["older"] == {"rows": 1, "champion": 1.0, "candidate": 1.0, "by_label": {}}
+    assert found["new"] == {"rows": 1, "champion": 1.0, "candidate": 0.0, "by_label": {}}
+
+
+def test_the_interval_has_the_width_that_theory_gives(tmp_path):
+    rng = random.Random(5)
+    old = [float(rng.random() < 0.6) for _ in range(4000)]
+    new = [float(rng.random() < 0.7) for _ in range(4000)]
+    found = compare(values(tmp_path / "old", old), values(tmp_path / "new", new), [], 0.95)
+    deviation = np.std(np.subtract(new, old)) / np.sqrt(4000)
+    assert found["lower"] == pytest.approx(found["difference"] - 1.645 * deviation, abs=0.2 * deviation)
+    assert found["upper"] == pytest.approx(found["difference"] + 1.645 * deviation, abs=0.2 * deviation)
+
+
+def test_the_lower_bound_is_below_a_true_null_gain_in_its_share_of_cases(tmp_path):
+    rng = random.Random(11)
+    above = 0
+    for case in range(120):
+        old, new = ([float(rng.random() < 0.5) for _ in range(120)] for _ in range(2))
+        found = compare(values(tmp_path / f"o{case}", old), values(tmp_path / f"n{case}", new), [], 0.95)
+        above += found["lower"] > 0
+    assert above <= 14  # 6 expected; P(more than 14) < 0.001
+
+
+@given(order=st.permutations(range(12)), results=st.lists(st.sampled_from([0.0, 1.0]), min_size=12, max_size=12))
+def test_the_order_of_lines_changes_nothing(tmp_path_factory, order, results):
+    folder = tmp_path_factory.mktemp("rows")
+    old = values(folder / "old", [1.0] * 12)
+    plain = values(folder / "plain", results)
+    mixed = write(folder / "mixed", [{"row": f"{n:064x}", "file": "old.csv", "value": results[n]} for n in order])
+    assert compare(old, plain, [], 0.9) == compare(old, mixed, [], 0.9)
+
+
+def test_equal_models_have_no_gain(tmp_path):
+    rows = values(tmp_path / "rows", [1.0, 0.0, 1.0])
+    found = compare(rows, rows, [], 0.95)
+    assert (found["difference"], found["lower"], found["upper"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"row": "z", "value": 1}], "share no row"),
+        ([{"row": "a"}], "line 1: a row has either counts or a value"),
+        ([{"row": "a", "value": 1, "counts": {}}], "line 1: a row has either"),
+        ([{"row": "a", "counts": {"X": [1, 2]}}], "line 1"),
+        ([{"row": "a", "counts": {"X": [1, 0, 0]}}], "counts in some rows and values in others"),
+    ],
+)
+def test_results_that_cannot_be_compared_say_why(tmp_path, rows, said):
+    old = write(tmp_path / "old", [{"row": "a", "value": 1}])
+    with pytest.raises(RepositoryError, match=said):
+        compare(old, write(tmp_path / "new", rows), [], 0.95)
+
+
+def test_results_that_were_not_written_name_the_setting(tmp_path):
+    with pytest.raises(RepositoryError) as caught:
+        compare(tmp_path / "none", tmp_path / "none", [], 0.95)
+    assert "promote.per_row" in caught.value.remedy

@@ -1,0 +1,84 @@
+import pytest
+
+from driftd.config.model import Guard, Promote
+from driftd.errors import RepositoryError
+from driftd.retrain.decide import decide
+
+METRIC = "scores.json:f"
+
+
+def settings(**values) -> Promote:
+    return Promote(metric=METRIC, **values)
+
+
+def compared(champion=0.5, candidate=0.6, lower=0.05, **values):
+    return {
+        "champion": champion, "candidate": candidate, "difference": candidate - champion, "lower": lower, "upper": 0.2,
+        "confidence": 0.95, "rows": {"shared": 100, "champion": 100, "candidate": 110}, "by_label": {}, "by_regime": {},
+    } | values  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lower", "min_gain", "verdict"),
+    [(0.05, 0.0, "promote"), (0.0, 0.0, "keep"), (-0.01, 0.0, "keep"), (0.05, 0.05, "keep"), (0.05, 0.04, "promote")],
+)
+def test_the_lower_bound_must_exceed_min_gain(lower, min_gain, verdict):
+    found = decide(settings(min_gain=min_gain), {METRIC: 0.5}, {METRIC: 0.6}, compared(lower=lower))
+    assert found["verdict"] == verdict
+    assert found["method"] == "paired bootstrap"
+
+
+@pytest.mark.parametrize(("candidate", "verdict"), [(0.6, "promote"), (0.5, "keep"), (0.4, "keep")])
+def test_without_rows_the_plain_difference_decides_and_it_says_so(candidate, verdict):
+    found = decide(settings(), {METRIC: 0.5}, {METRIC: candidate}, None)
+    assert found["verdict"] == verdict
+    assert found["interval"] is None
+    assert "without per-row results" in found["sentence"]
+
+
+def test_a_guard_names_metrics_with_a_wildcard_and_each_must_hold():
+    guard = Guard(metric="scores.json:*.f", max_drop=0.05)
+    old = {METRIC: 0.5, "scores.json:CITY.f": 0.9, "scores.json:ZIP.f": 0.9, "scores.json:ZIP.p": 0.9}
+    new = {METRIC: 0.8, "scores.json:CITY.f": 0.86, "scores.json:ZIP.f": 0.8, "scores.json:ZIP.p": 0.1}
+    found = decide(settings(guards=(guard,)), old, new, compared())
+    assert found["verdict"] == "keep"
+    assert [(each["metric"], each["holds"]) for each in found["guards"]] == [
+        ("scores.json:CITY.f", True),
+        ("scores.json:ZIP.f", False),
+    ]
+    assert "scores.json:ZIP.f falls from 0.900 to 0.800" in found["sentence"]
+
+
+def test_a_guarded_metric_that_the_candidate_lacks_breaks_the_guard():
+    guard = Guard(metric="scores.json:*.f", max_drop=1.0)
+    found = decide(settings(guards=(guard,)), {METRIC: 0.5, "scores.json:ZIP.f": 0.9}, {METRIC: 0.9}, compared())
+    assert found["verdict"] == "keep"
+    assert "scores.json:ZIP.f is missing" in found["sentence"]
+
+
+def test_a_guard_can_watch_an_older_regime():
+    regimes = {
+        "older": {"rows": 50, "champion": 0.99, "candidate": 0.9, "by_label": {}},
+        "new": {"rows": 50, "champion": 0.2, "candidate": 0.8, "by_label": {"ZIP": {"champion": 0, "candidate": 1}}},
+    }
+    guard = Guard(metric="regimes:older", max_drop=0.05)
+    found = decide(settings(guards=(guard,)), {METRIC: 0.5}, {METRIC: 0.9}, compared(by_regime=regimes))
+    assert found["verdict"] == "keep"
+    assert [guard["metric"] for guard in found["guards"]] == ["regimes:older"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "who"), [({}, {METRIC: 1}, "champion"), ({METRIC: 1}, {"other": 1}, "candidate")]
+)
+def test_a_missing_metric_is_an_error_that_lists_what_is_there(old, new, who):
+    with pytest.raises(RepositoryError, match=f"the {who}'s scores have no scores.json:f") as caught:
+        decide(settings(), old, new, None)
+    assert "promote.metric" in caught.value.remedy
+
+
+def test_the_sentence_tells_a_person_what_was_found():
+    found = decide(settings(), {METRIC: 0.391}, {METRIC: 0.872}, compared(0.391, 0.872, 0.44))
+    assert found["sentence"] == (
+        "The candidate is better: f 0.391 -> 0.872 on 100 shared test rows: "
+        "a gain of 0.481, at least 0.440 with 95% confidence."
+    )

@@ -1,0 +1,139 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from driftd.errors import CommandError, CommandTimeoutError
+from driftd.retrain import processes
+
+# Forks twice into a session of its own, drops its environment if told so, and will not hear SIGTERM.
+ESCAPE = """
+import os, signal, sys, time
+if sys.argv[2] != "stay":
+    if os.fork(): os._exit(0)
+    os.setsid()
+    if os.fork(): os._exit(0)
+    os.execve(sys.executable, [sys.executable, *sys.argv[:2], "stay"], {} if sys.argv[2] == "naked" else os.environ)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+open(sys.argv[1] + ".part", "w").write(str(os.getpid()))
+os.rename(sys.argv[1] + ".part", sys.argv[1])
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def escape(tmp_path) -> str:
+    (tmp_path / "escape.py").write_text(ESCAPE)
+    return f"{sys.executable} {tmp_path / 'escape.py'} {tmp_path / 'pid'}"
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def await_file(path: Path) -> int:
+    until = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < until, f"{path} was never written"
+        threading.Event().wait(0.01)
+    return int(path.read_text())
+
+
+def run(tmp_path, *words, stop=None, timeout=30.0, **options):
+    env = {"PATH": os.environ["PATH"], processes.ROOT: str(tmp_path)}
+    return processes.run(
+        words, cwd=tmp_path, env=env, log=tmp_path / "log", stop=stop or threading.Event(), timeout=timeout, grace=0.3,
+        **options,
+    )  # fmt: skip
+
+
+def test_output_goes_to_the_log_and_captured_output_comes_back(tmp_path):
+    (tmp_path / "log").write_text("before\n")
+    done = run(tmp_path, "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert (done.code, done.output) == (3, "")
+    assert done.log == "out\nerr"
+    assert (tmp_path / "log").read_text() == "before\nout\nerr\n"
+    assert run(tmp_path, "sh", "-c", "echo out; echo err >&2", capture=True).output == "out\n"
+
+
+def test_the_environment_is_what_was_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "x")
+    names = {line.partition("=")[0] for line in run(tmp_path, "env", capture=True).output.splitlines()}
+    assert names <= {"PATH", processes.ROOT, "PWD", "LC_CTYPE"}
+
+
+def test_a_signal_and_a_missing_program_have_the_codes_of_a_shell(tmp_path):
+    assert run(tmp_path, "sh", "-c", "kill -9 $$").code == 137
+    assert run(tmp_path, "no-such-program").code == 127
+
+
+@pytest.mark.parametrize("how", ["marked", "naked"])
+def test_nothing_is_left_of_a_command_that_ended(tmp_path, escape, how):
+    run(tmp_path, "sh", "-c", f"{escape} {how}; while ! test -e pid; do :; done")
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("why", ["stop", "timeout"])
+def test_a_stop_and_a_timeout_end_everything(tmp_path, escape, why):
+    stop = threading.Event()
+    words = ("sh", "-c", f"{escape} naked; sleep 600")
+    if why == "stop":
+        threading.Thread(target=lambda: (await_file(tmp_path / "pid"), stop.set())).start()
+        with pytest.raises(processes.Stopped):
+            run(tmp_path, *words, stop=stop)
+    else:
+        with pytest.raises(CommandTimeoutError, match="ran longer than 3 s") as caught:
+            run(tmp_path, *words, timeout=3)
+        assert "retrain.timeout" in caught.value.remedy
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_nothing_is_left_when_the_daemon_is_killed(tmp_path, escape):
+    daemon = f"""
+import threading
+from pathlib import Path
+from driftd.retrain import processes
+words = ["sh", "-c", "{escape} naked; sleep 600"]
+here = Path({str(tmp_path)!r})
+processes.run(words, cwd=here, env={{}}, log=here / "log", stop=threading.Event(), timeout=99, grace=0.3)
+"""
+    daemon = subprocess.Popen([sys.executable, "-c", daemon])
+    pid = await_file(tmp_path / "pid")
+    assert alive(pid)
+    daemon.kill()
+    daemon.wait()
+    until = time.monotonic() + 20
+    while alive(pid):
+        assert time.monotonic() < until, "the stage outlived its daemon"
+        threading.Event().wait(0.02)
+
+
+def test_marked_processes_of_this_project_are_ended_and_no_others(tmp_path, escape):  # noqa: ARG001  # the fixture writes the script
+    pids = {}
+    for name in ("mine", "others"):
+        env = {processes.ROOT: str(tmp_path / name)}
+        command = [sys.executable, str(tmp_path / "escape.py"), str(tmp_path / f"{name}.pid"), "marked"]
+        subprocess.run(command, env=env, check=True)
+        pids[name] = await_file(tmp_path / f"{name}.pid")
+    try:
+        assert processes.end_marked(tmp_path / "mine", grace=0.2) == 1
+        assert not alive(pids["mine"])
+        assert alive(pids["others"])
+    finally:
+        os.kill(pids["others"], signal.SIGKILL)
+    assert processes.end_marked(tmp_path / "mine", grace=0.2) == 0
+
+
+def test_a_query_that_fails_says_where_and_why(tmp_path):
+    with pytest.raises(CommandError, match="not a git repository") as caught:
+        processes.query(["git", "status"], cwd=tmp_path, env={"PATH": os.environ["PATH"]})
+    assert str(tmp_path) in caught.value.message
+    assert caught.value.code == 128
