@@ -43,6 +43,13 @@ class Compute(Section):
     """Worker processes that read files and compute statistics; started when needed, ended after idling."""
 
 
+class Log(Section):
+    """What is said on stderr."""
+
+    format: Literal["text", "json"] = "text"
+    """One line an event: `key=value`, or a JSON object."""
+
+
 class Source(Section):
     """Where data arrives."""
 
@@ -196,6 +203,8 @@ class Settings(Section):
     """Status page, API and metrics."""
     compute: Compute = Compute()
     """Where heavy work is done."""
+    log: Log = Log()
+    """What is said on stderr."""
     projects: dict[ProjectName, Project] = Field(min_length=1)
     """The projects, by name."""
 

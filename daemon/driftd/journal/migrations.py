@@ -176,6 +176,8 @@ STEPS = (
     ) STRICT;
 
     CREATE INDEX files_by_location ON files(project, location, id);
+    CREATE INDEX files_totals ON files(project, state, rows, bad_rows, size);
+    CREATE INDEX windows_by_state ON windows(project, state, number);
     CREATE INDEX events_by_kind ON events(kind, project, id);
     """,
 )

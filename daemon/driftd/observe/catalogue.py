@@ -1,0 +1,72 @@
+"""Every metric that driftd exports: name, type, help and labels. The collector, the docs and the tests follow from here."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Type = Literal["counter", "gauge", "histogram", "info"]
+PROJECT = ("project",)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric; `name` is the exported one, without the suffixes of a histogram."""
+
+    name: str
+    type: Type
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS = (
+    Metric("driftd_build_info", "info", "Version of driftd and of Python.", ("version", "python")),
+    Metric("driftd_config_last_reload_successful", "gauge", "Whether the last reload of the settings was taken over."),
+    Metric("driftd_config_last_reload_success_timestamp_seconds", "gauge", "When settings were last taken over."),
+    Metric("driftd_jobs_missed_total", "counter", "Periodic jobs that could not begin in time.", ("job",)),
+    Metric("driftd_jobs_failed_total", "counter", "Periodic jobs that raised an error.", ("job",)),
+    Metric("driftd_journal_up", "gauge", "Whether the journal could be read for this scrape."),
+    Metric("driftd_journal_size_bytes", "gauge", "Size of the journal, without its write-ahead log."),
+    Metric("driftd_project_ready", "gauge", "Whether a project's first scan is done and nothing keeps it from working.", PROJECT),
+    Metric("driftd_project_problem", "gauge", "Whether something keeps a project from working right now.", PROJECT),
+    Metric("driftd_project_heartbeat_timestamp_seconds", "gauge", "Last sign of life of a project's loop.", PROJECT),
+    Metric("driftd_project_paused", "gauge", "Whether a person has paused a project.", PROJECT),
+    Metric("driftd_source_polling", "gauge", "Whether the source is polled because the system tells of no changes.", PROJECT),
+    Metric("driftd_files", "gauge", "Files by what became of them.", ("project", "state")),
+    Metric("driftd_files_ignored", "gauge", "Things in the source that are no files of data.", PROJECT),
+    Metric("driftd_rows_admitted_total", "counter", "Rows that were let in.", PROJECT),
+    Metric("driftd_rows_bad_total", "counter", "Rows that were set aside because they could not be read.", PROJECT),
+    Metric("driftd_bytes_admitted_total", "counter", "Size of the files that were let in.", PROJECT),
+    Metric("driftd_last_file_timestamp_seconds", "gauge", "When a file was last let in.", PROJECT),
+    Metric("driftd_rows_waiting", "gauge", "Rows that wait for their window to be closed.", PROJECT),
+    Metric("driftd_windows_closed_total", "counter", "Windows that were closed.", PROJECT),
+    Metric("driftd_windows", "gauge", "Windows by state; those in state closed wait to be judged.", ("project", "state")),
+    Metric("driftd_last_window_timestamp_seconds", "gauge", "When a window was last closed.", PROJECT),
+    Metric("driftd_detection_armed", "gauge", "Whether the last judged window could have raised an alarm.", PROJECT),
+    Metric("driftd_evidence", "gauge", "Accumulated evidence of drift after the last judged window.", PROJECT),
+    Metric("driftd_evidence_threshold", "gauge", "Evidence at which an incident opens.", PROJECT),
+    Metric("driftd_evidence_threshold_ratio", "gauge", "Evidence divided by its threshold; 1 is an alarm.", PROJECT),
+    Metric("driftd_column_effect_ratio", "gauge", "How far a column has moved, between 0 and 1.", ("project", "column")),
+    Metric("driftd_column_evidence", "gauge", "Evidence of drift in one column.", ("project", "column")),
+    Metric("driftd_column_p_value", "gauge", "Smallest p-value of a column's statistics in the last window.", ("project", "column")),
+    Metric("driftd_columns_left_out", "gauge", "Columns that are not exported, because there are too many.", PROJECT),
+    Metric("driftd_incidents", "gauge", "Incidents by kind and state.", ("project", "kind", "state")),
+    Metric("driftd_last_incident_timestamp_seconds", "gauge", "When an incident was last opened.", PROJECT),
+    Metric("driftd_runs_total", "counter", "Runs that have ended, by outcome.", ("project", "outcome")),
+    Metric("driftd_runs_active", "gauge", "Runs that have not ended, by state.", ("project", "state")),
+    Metric("driftd_last_run_timestamp_seconds", "gauge", "When a run last ended this way.", ("project", "outcome")),
+    Metric("driftd_run_step_duration_seconds", "histogram", "How long the steps of runs took.", ("project", "step")),
+    Metric("driftd_model_info", "info", "Version of the champion.", ("project", "version")),
+    Metric("driftd_model_score", "gauge", "Scores of the champion when it was accepted.", ("project", "metric")),
+    Metric("driftd_model_promoted_timestamp_seconds", "gauge", "When the champion was put into production.", PROJECT),
+    Metric("driftd_promotions_total", "counter", "Models that were put into production by a run.", PROJECT),
+    Metric("driftd_rollbacks_total", "counter", "Returns to an earlier model.", PROJECT),
+    Metric("driftd_requests_waiting", "gauge", "What people asked for and the daemon has not answered yet.", PROJECT),
+)  # fmt: skip
+
+
+def table() -> str:
+    """Return the catalogue as a table in Markdown; docs/metrics.md contains it."""
+    lines = ["| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
+    for metric in METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        lines.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |")
+    return "\n".join(lines)

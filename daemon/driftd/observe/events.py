@@ -1,0 +1,51 @@
+"""Every kind of event that driftd emits: how loud it is, and what it means. Subscribers rely on these names."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["info", "notice", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an event of a kind says; `subject` names the table that its subject is a row of."""
+
+    level: Level
+    subject: str | None
+    text: str
+
+
+KINDS: dict[str, Meaning] = {
+    "file-admitted": Meaning("info", "files", "a file was read to its end and its rows count"),
+    "file-duplicate": Meaning("info", "files", "a file's content was admitted before; its rows do not count again"),
+    "file-empty": Meaning("notice", "files", "a file is whole and readable, and has no row"),
+    "file-quarantined": Meaning("warning", "files", "a file was refused, for the reason given"),
+    "file-retried": Meaning("notice", "files", "a person had a refused file tried again, under a new number"),
+    "file-dropped": Meaning("notice", "files", "a file's rows will never count: it changed, vanished, or a person said so"),
+    "file-ignored": Meaning("warning", None, "something in the source is no file that driftd can let in"),
+    "extra-columns": Meaning("warning", "files", "a file has columns that are not used, other ones than before"),
+    "watching": Meaning("notice", None, "how changes of the source are noticed: by events of the system, or by polling"),
+    "window-closed": Meaning("info", "windows", "rows became a window"),
+    "window-judged": Meaning("info", "windows", "a window was held against the reference"),
+    "window-collected": Meaning("info", "windows", "a window became part of a new regime that is not watched yet"),
+    "reference": Meaning("notice", "reference_profiles", "windows are judged against a new reference from here on"),
+    "incident-opened": Meaning("warning", "incidents", "the data or its form changed"),
+    "incident-moved": Meaning("warning", "incidents", "the data changed again while the incident was open"),
+    "incident-unresolved": Meaning("warning", "incidents", "a run did not answer the incident; it is tried again with more rows"),
+    "incident-closed": Meaning("notice", "incidents", "the incident is over, by promotion, recovery or a person"),
+    "run-started": Meaning("notice", "runs", "a run began"),
+    "run-step": Meaning("info", "runs", "a step of a run has ended"),
+    "run-waiting": Meaning("warning", "runs", "a candidate is better and waits for a person's approval"),
+    "run-approved": Meaning("notice", "runs", "a person approved a candidate"),
+    "run-promoted": Meaning("notice", "runs", "a candidate became the champion"),
+    "run-kept": Meaning("notice", "runs", "the champion stays"),
+    "run-failed": Meaning("error", "runs", "a run ended without a decision"),
+    "model-assigned": Meaning("notice", "models", "a model was put into production"),
+    "project-state": Meaning("notice", None, "a project was paused or resumed, or has its first champion"),
+    "request-answered": Meaning("notice", "requests", "what a person asked for was done or refused"),
+    "problem": Meaning("error", None, "something keeps a project from working; it is tried again"),
+}  # fmt: skip
+
+
+def level(kind: str) -> Level:
+    return KINDS[kind].level if kind in KINDS else "notice"
