@@ -47,7 +47,10 @@ def parse(text: str, name: Path) -> Settings:
         settings = Settings.model_validate(document, strict=False)
     except ValidationError as error:
         problems = sorted(error.errors(include_url=False), key=lambda p: _position(_path(p), positions))
-        raise ConfigError("\n".join(_line(name, problem, positions) for problem in problems), remedy="`driftd config schema` describes every setting") from error
+        raise ConfigError(
+            "\n".join(_line(name, problem, positions) for problem in problems),
+            remedy="`driftd config schema` describes every setting",
+        ) from error
     return _resolved(settings, name.parent.absolute())
 
 

@@ -205,7 +205,7 @@ class Settings(Section):
     """Where heavy work is done."""
     log: Log = Log()
     """What is said on stderr."""
-    projects: dict[ProjectName, Project] = Field(min_length=1)
+    projects: dict[ProjectName, Project] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
     """The projects, by name."""
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ _BUDGET = re.compile(r"\s*1 per (\d+(?:\.\d+)?) windows?\s*")
 
 def seconds(value: Any) -> float:
     """Return the seconds that `value` stands for: a number, or a text such as `90s`, `15min`, `6h`, `1d`, `2w`."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
         return float(value)
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if not match:
@@ -21,10 +21,10 @@ def seconds(value: Any) -> float:
 
 
 def windows_per_false_alarm(value: Any) -> float:
-    """Return n of `1 per n windows`."""
+    """Return n of `1 per n windows`, which may be given as the number alone."""
     match = _BUDGET.fullmatch(value) if isinstance(value, str) else None
-    if isinstance(value, float) and value >= 1:
-        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 1:
+        return float(value)
     if not match or float(match[1]) < 1:
         raise ValueError(f"{value!r} is no budget; write it like `1 per 5000 windows`")
     return float(match[1])
@@ -38,5 +38,5 @@ Duration = Annotated[
 Budget = Annotated[
     float,
     BeforeValidator(windows_per_false_alarm),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*1 per \d+(\.\d+)? windows?\s*$"}),
+    WithJsonSchema({"type": ["string", "number"], "minimum": 1, "pattern": r"^\s*1 per \d+(\.\d+)? windows?\s*$"}),
 ]

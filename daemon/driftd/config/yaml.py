@@ -11,10 +11,17 @@ Where = tuple[str | int, ...]
 Positions = dict[Where, tuple[int, int]]
 
 
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 def read_yaml(text: str, name: str | Path) -> tuple[Any, Positions]:
     """Return the document and, for each path of keys, its (line, column), both from 1."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is None:
+            return None, {(): (1, 1)}
+        reader = _Reader(str(name))
+        return reader.value(node, ()), reader.positions
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else str(name)
@@ -24,40 +31,66 @@ def read_yaml(text: str, name: str | Path) -> tuple[Any, Positions]:
         ) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: this is not YAML: {error}", remedy="save it as UTF-8 text") from error
-    if node is None:
-        return None, {(): (1, 1)}
-    positions: Positions = {}
-    return _value(node, (), positions, yaml.SafeLoader(""), str(name)), positions
+    except RecursionError:
+        raise ConfigError(
+            f"{name}:1:1: this is nested without end", remedy="look for an alias inside of what it names"
+        ) from None
 
 
-def _value(node: yaml.Node, at: Where, positions: Positions, loader: yaml.SafeLoader, name: str) -> Any:
-    positions.setdefault(at, (node.start_mark.line + 1, node.start_mark.column + 1))
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(child, (*at, i), positions, loader, name) for i, child in enumerate(node.value)]
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, at, positions, loader, name)
-    try:
-        return loader.construct_object(node)
-    except yaml.YAMLError as error:
-        line, column = positions[at]
-        raise ConfigError(f"{name}:{line}:{column}: {error}", remedy="write a plain value there") from error
+class _Reader:
+    """Makes plain values of YAML nodes, and remembers where each one stands."""
 
+    def __init__(self, name: str) -> None:
+        self.positions: Positions = {}
+        self._name = name
+        self._loader = yaml.SafeLoader("")
 
-def _mapping(
-    node: yaml.MappingNode, at: Where, positions: Positions, loader: yaml.SafeLoader, name: str
-) -> dict[Any, Any]:
-    loader.flatten_mapping(node)  # resolves `<<: *anchor`
-    result: dict[Any, Any] = {}
-    for key_node, child in node.value:
-        key = loader.construct_object(key_node)
-        line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
+    def value(self, node: yaml.Node, at: Where) -> Any:
+        self.positions.setdefault(at, _place(node))
+        if isinstance(node, yaml.ScalarNode):
+            return self._plain(node)
+        if node.tag not in _COLLECTIONS:
+            raise self._error(node, f"{node.tag} is no kind of value here", "write plain values")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, at)
+        return [self.value(child, (*at, i)) for i, child in enumerate(node.value)]
+
+    def _mapping(self, node: yaml.MappingNode, at: Where) -> dict[str, Any]:
+        self._no_key_twice(node)
+        self._loader.flatten_mapping(node)  # resolves `<<: *anchor`: what is merged comes first, what is set here wins
+        children = {self._key(key_node): (key_node, child) for key_node, child in node.value}
+        for key, (key_node, _) in children.items():
+            self.positions[*at, key] = _place(key_node)
+        return {key: self.value(child, (*at, key)) for key, (_, child) in children.items()}
+
+    def _no_key_twice(self, node: yaml.MappingNode) -> None:
+        seen: dict[str, int] = {}
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self._key(key_node)
+            if key in seen:
+                raise self._error(key_node, f"{key!r} is set twice, first on line {seen[key]}", "keep one of the two")
+            seen[key] = _place(key_node)[0]
+
+    def _key(self, node: yaml.Node) -> str:
+        key = self._plain(node) if isinstance(node, yaml.ScalarNode) else None
         if not isinstance(key, str):
-            raise ConfigError(f"{name}:{line}:{column}: the key {key!r} is not a text", remedy="put it into quotes")
-        if key in result:
-            first = positions[*at, key][0]
-            raise ConfigError(
-                f"{name}:{line}:{column}: {key!r} is set twice, first on line {first}", remedy="keep one of the two"
-            )
-        positions[*at, key] = (line, column)
-        result[key] = _value(child, (*at, key), positions, loader, name)
-    return result
+            what = f"the key {key!r}" if key is not None else "this key"
+            raise self._error(node, f"{what} is not a text", "put it into quotes")
+        return key
+
+    def _plain(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError) as error:
+            problem = getattr(error, "problem", None) or str(error)
+            raise self._error(node, problem, "write a plain value there") from error
+
+    def _error(self, node: yaml.Node, message: str, remedy: str) -> ConfigError:
+        line, column = _place(node)
+        return ConfigError(f"{self._name}:{line}:{column}: {message}", remedy=remedy)
+
+
+def _place(node: yaml.Node) -> tuple[int, int]:
+    return node.start_mark.line + 1, node.start_mark.column + 1

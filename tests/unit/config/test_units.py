@@ -1,0 +1,52 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftd.config.units import seconds, windows_per_false_alarm
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("30s", 30),
+        ("15min", 900),
+        ("6h", 21600),
+        ("1d", 86400),
+        ("2w", 1209600),
+        (" 1.5 h ", 5400),
+        (7, 7),
+        (0.5, 0.5),
+        ("0s", 0),
+    ],
+)
+def test_durations(text, value):
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "6", "h", "6 hours", "1h30min", "-5s", "6H", -1, True, None, [1], math.nan])
+def test_what_is_no_duration(text):
+    with pytest.raises(ValueError, match="is no duration"):
+        seconds(text)
+
+
+@given(st.floats(0, 1e9), st.sampled_from(["s", "min", "h", "d", "w"]))
+def test_a_duration_is_its_number_times_its_unit(number, unit):
+    factor = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}[unit]
+    assert seconds(f"{number:.3f}{unit}") == pytest.approx(float(f"{number:.3f}") * factor)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1 per 5000 windows", 5000), ("1 per 1 window", 1), (5000.0, 5000), (200, 200)]
+)
+def test_budgets(text, value):
+    assert windows_per_false_alarm(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5000", "2 per 10 windows", "1 per 0.5 windows", "1 per 90 days", 0, 0.5, True, None, math.nan]
+)
+def test_what_is_no_budget(text):
+    with pytest.raises(ValueError, match="is no budget"):
+        windows_per_false_alarm(text)
