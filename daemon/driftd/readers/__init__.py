@@ -1,8 +1,52 @@
 """Bytes of a file to record batches, row errors and row identity.
 
-The types and `supported` cost no import of pyarrow; whatever reads or writes imports it when it is called.
+The types, `supported` and `row_id` cost no import of pyarrow; what reads or writes imports it when it is first used.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from driftd.readers.identity import row_id
+from driftd.readers.registry import supported
 from driftd.readers.types import BadRow, Batch, Column, FileReport, Kind, Schema, Span
 
-__all__ = ["BadRow", "Batch", "Column", "FileReport", "Kind", "Schema", "Span"]
+if TYPE_CHECKING:
+    from driftd.readers.identity_of_batches import row_ids
+    from driftd.readers.kinds import infer
+    from driftd.readers.reading import inspect, read, read_spans
+    from driftd.readers.writing import append, write
+
+__all__ = [
+    "BadRow",
+    "Batch",
+    "Column",
+    "FileReport",
+    "Kind",
+    "Schema",
+    "Span",
+    "append",
+    "infer",
+    "inspect",
+    "read",
+    "read_spans",
+    "row_id",
+    "row_ids",
+    "supported",
+    "write",
+]
+
+_LAZY = {
+    "append": "writing",
+    "infer": "kinds",
+    "inspect": "reading",
+    "read": "reading",
+    "read_spans": "reading",
+    "row_ids": "identity_of_batches",
+    "write": "writing",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

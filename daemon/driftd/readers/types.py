@@ -60,6 +60,12 @@ class Schema:
     def of_kind(self, kind: Kind) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.kind is kind)
 
+    @property
+    def text_of_entities(self) -> str | None:
+        """The column that entities point into: `text`, or the only one of kind text."""
+        texts = self.of_kind(Kind.TEXT)
+        return "text" if "text" in texts else texts[0] if len(texts) == 1 else None
+
     def to_json(self) -> list[dict[str, Any]]:
         return [
             {"name": column.name, "kind": column.kind.value} | ({"optional": True} if column.optional else {})

@@ -1,0 +1,203 @@
+"""Values of a file to the Arrow type of their kind; what cannot be read keeps its place as null and gets a reason."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftd.readers.types import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ENTITY = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
+ARROW = {
+    Kind.NUMERIC: pa.float64(),
+    Kind.CATEGORICAL: pa.dictionary(pa.int32(), pa.string()),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.DATETIME: pa.timestamp("us", "UTC"),
+    Kind.TEXT: pa.string(),
+    Kind.ENTITIES: pa.list_(ENTITY),
+}
+NOUN = {
+    Kind.NUMERIC: "a number",
+    Kind.CATEGORICAL: "a category",
+    Kind.BOOLEAN: "true or false",
+    Kind.DATETIME: "a date or time (ISO 8601)",
+    Kind.TEXT: "text",
+    Kind.ENTITIES: "a list of entities",
+}
+EXACT = 2**53  # integers from here on are not all doubles
+ZONED = r":.*(?:Z|[+-]\d\d(?::?\d\d)?)$"  # a zone after a time of day
+NULLS = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL"]  # where a number, a time, true or false is wanted
+
+Bad = dict[int, str]  # row in the array: the cell, as the reason shows it
+
+
+def fits(stored: pa.DataType, kind: Kind) -> bool:
+    """Say whether a column that a file declares as `stored` can hold this kind."""
+    if pa.types.is_dictionary(stored):
+        stored = stored.value_type
+    number = pa.types.is_integer(stored) or pa.types.is_floating(stored) or pa.types.is_decimal(stored)
+    text = pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored)
+    match kind:
+        case _ if pa.types.is_null(stored):
+            return True
+        case Kind.NUMERIC:
+            return number
+        case Kind.BOOLEAN:
+            return pa.types.is_boolean(stored) or pa.types.is_integer(stored)
+        case Kind.DATETIME:
+            return text or pa.types.is_timestamp(stored) or pa.types.is_date(stored)
+        case Kind.TEXT:
+            return text
+        case Kind.CATEGORICAL:
+            return text or number or pa.types.is_boolean(stored)
+        case Kind.ENTITIES:
+            return _is_entities(stored)
+
+
+def _is_entities(stored: pa.DataType) -> bool:
+    if not (pa.types.is_list(stored) or pa.types.is_large_list(stored)) or not pa.types.is_struct(stored.value_type):
+        return False
+    return {"start", "end", "label"} <= {field.name for field in stored.value_type}
+
+
+def convert(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
+    """Bring a column that the file declares to be of a fitting type to the type of its kind."""
+    if values.type == ARROW[kind]:
+        return values, {}
+    if values.null_count == len(values):
+        return pa.nulls(len(values), ARROW[kind]), {}
+    if kind is Kind.CATEGORICAL:
+        return categories(values), {}
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    return _salvage(values, kind)
+
+
+def parse(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
+    """Read a column of text from a file that knows no types. An empty cell is null; so is `NA` where no text is wanted."""
+    if kind in (Kind.NUMERIC, Kind.BOOLEAN) and values.type == ARROW[kind]:
+        return values, {}
+    if pa.types.is_dictionary(values.type):
+        return _without_empty(values), {}
+    bad: Bad = {}
+    if pa.types.is_binary(values.type):
+        values, bad = _salvage(values, Kind.TEXT)
+    wanted = kind in (Kind.TEXT, Kind.CATEGORICAL)
+    values = pc.if_else(pc.is_in(values, pa.array([""] if wanted else NULLS)), None, values)
+    array, worse = convert(values, kind)
+    return array, {**worse, **bad}
+
+
+def _without_empty(values: pa.DictionaryArray) -> pa.DictionaryArray:
+    empty = pc.index(values.dictionary, "").as_py()
+    if empty < 0:
+        return values
+    indices = pc.if_else(pc.equal(values.indices, empty), None, values.indices)
+    return pa.DictionaryArray.from_arrays(indices, values.dictionary)
+
+
+def categories(values: pa.Array) -> pa.DictionaryArray:
+    """Render each value as its category; a whole number is written without a fraction, whatever its type."""
+    if pa.types.is_dictionary(values.type):
+        if is_text(values.type.value_type):
+            return values.cast(ARROW[Kind.CATEGORICAL])
+        values = values.cast(values.type.value_type)
+    if pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
+        values = number_texts(values.cast(pa.float64(), safe=False))
+    return values.cast(pa.string()).dictionary_encode()
+
+
+def number_texts(values: pa.Array) -> pa.Array:
+    """Write doubles as text: whole ones below 2^53 as integers, others by their shortest spelling, NaN as null."""
+    whole = pc.and_(pc.equal(values, pc.trunc(values)), pc.less(pc.abs(values), EXACT))
+    integers = pc.if_else(whole, values, None).cast(pa.int64()).cast(pa.string())
+    others = pc.if_else(pc.is_nan(values), None, values).cast(pa.string())
+    return pc.if_else(whole, integers, others)
+
+
+def is_text(stored: pa.DataType) -> bool:
+    return pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored)
+
+
+def _numbers(values: pa.Array) -> pa.Array:
+    return (pc.utf8_trim_whitespace(values) if is_text(values.type) else values).cast(pa.float64(), safe=False)
+
+
+def _booleans(values: pa.Array) -> pa.Array:
+    if pa.types.is_integer(values.type) and not pc.all(pc.is_in(values, pa.array([0, 1], values.type))).as_py():
+        raise pa.ArrowInvalid("neither 0 nor 1")
+    return (pc.utf8_trim_whitespace(values) if is_text(values.type) else values).cast(pa.bool_())
+
+
+def _datetimes(values: pa.Array) -> pa.Array:
+    wanted = ARROW[Kind.DATETIME]
+    if not is_text(values.type):
+        return values.cast(pa.timestamp("us", getattr(values.type, "tz", None)), safe=False).cast(wanted)
+    values = pc.replace_substring_regex(pc.utf8_trim_whitespace(values), r"(\.\d{6})\d+", r"\1")
+    zoned = pc.match_substring_regex(values, ZONED)
+    if not pc.any(zoned).as_py():
+        return values.cast(pa.timestamp("us")).cast(wanted)
+    local = pc.if_else(zoned, None, values).cast(pa.timestamp("us")).cast(wanted)
+    return pc.coalesce(pc.if_else(zoned, values, None).cast(wanted), local)
+
+
+def _plain(kind: Kind) -> Callable[[pa.Array], pa.Array]:
+    return lambda values: values.cast(ARROW[kind])
+
+
+_CASTS = {Kind.NUMERIC: _numbers, Kind.BOOLEAN: _booleans, Kind.DATETIME: _datetimes}
+
+
+def _salvage(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
+    """Cast what can be cast: a part that fails is halved until the cells that are to blame stand alone."""
+    cast = _CASTS.get(kind) or _plain(kind)
+    parts: list[pa.Array] = []
+    bad: Bad = {}
+    todo = [(0, len(values))]
+    while todo:
+        first, size = todo.pop()
+        part = values.slice(first, size)
+        try:
+            parts.append(cast(part))
+        except pa.ArrowInvalid:
+            if size == 1:
+                bad[first] = shown(part[0].as_py())
+                parts.append(pa.nulls(1, ARROW[kind]))
+            else:
+                half = size // 2
+                todo += [(first + half, size - half), (first, half)]
+    return pa.concat_arrays(parts), bad
+
+
+def misplaced(entities: pa.Array, text: pa.Array | None) -> dict[int, str]:
+    """Find the rows whose entities do not lie in their text; offsets count code points."""
+    if entities.null_count == len(entities):
+        return {}
+    flat = entities.flatten()
+    start, end = (flat.field(name).to_numpy(zero_copy_only=False) for name in ("start", "end"))
+    row = pc.list_parent_indices(entities).to_numpy()
+    wrong = ~((start >= 0) & (start < end))  # a null offset is NaN here, and wrong
+    if text is not None:
+        length = pc.fill_null(pc.utf8_length(text), 0).to_numpy(zero_copy_only=False)
+        wrong |= end > length[row]
+    wrong |= flat.field("label").is_null().to_numpy(zero_copy_only=False)
+    found: dict[int, str] = {}
+    for each in wrong.nonzero()[0]:
+        span = list(flat[int(each)].as_py().values())
+        size = "" if text is None else f" of {length[row[each]]} characters"
+        found.setdefault(
+            int(row[each]), f"entity {json.dumps(span, ensure_ascii=False)} does not lie in its text{size}"
+        )
+    return found
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Show a value in a message, shortened."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

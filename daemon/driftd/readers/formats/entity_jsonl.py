@@ -1,0 +1,63 @@
+"""JSONL of texts with labelled spans, as Prodigy, doccano and spaCy users write it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from driftd.readers import cells
+from driftd.readers.conform import Block
+from driftd.readers.formats import entities, lines, objects
+from driftd.readers.types import Column, Kind, Schema
+
+if TYPE_CHECKING:
+    from driftd.readers.source import Chunk
+
+PLAIN = Schema((Column("text", Kind.TEXT), Column("entities", Kind.ENTITIES)))
+
+
+def recognised(head: list[dict[str, Any]]) -> bool:
+    """Say whether these first rows are texts with spans: `text` is a string, and some row has spans or at least an empty list of them."""
+    spans = [row[key] for row in head for key in entities.SPELLINGS if isinstance(row.get("text"), str) and key in row]
+    lists = [each["entities"] if isinstance(each, dict) and "entities" in each else each for each in spans]
+    some = [each for each in lists if isinstance(each, list)]
+    return bool(some) and all(isinstance(span, list | dict) for each in some for span in each)
+
+
+class Reader:
+    """Reads chunks of lines; columns of the schema beside text and entities are read as in a table."""
+
+    def __init__(self, schema: Schema | None) -> None:
+        wanted = schema or PLAIN
+        self._spans = wanted.of_kind(Kind.ENTITIES)[0]
+        self._text = wanted.text_of_entities or "text"
+        self._others = [column for column in wanted.columns if column.name not in (self._spans, self._text)]
+        fields: list[Any] = [(f"c{i}", Any, None) for i in range(len(self._others))]
+        keys = {f"c{i}": column.name for i, column in enumerate(self._others)}
+        self._decoder = msgspec.json.Decoder(
+            msgspec.defstruct("Row", fields, bases=(entities.Row,), rename=keys, gc=False)
+        )
+
+    def __call__(self, chunk: Chunk) -> Block:
+        found = lines.decode(chunk, self._decoder)
+        if any(row.text is None for row in found.rows):
+            found = found.only(lambda row: row.text is not None, "the row has no text")
+        texts, spans = entities.arrays((row.text, entities.spans_of(row)) for row in found.rows)
+        columns = {self._spans: spans}
+        if found.rows or not found.bad:
+            columns[self._text] = texts
+        bad_cells: dict[str, cells.Bad] = {}
+        for i, column in enumerate(self._others):
+            values = [self._cell(getattr(row, f"c{i}"), column, n, bad_cells) for n, row in enumerate(found.rows)]
+            if any(value is not None for value in values) or bad_cells.get(column.name):
+                columns[column.name] = objects.column(values, column.kind)
+        return Block(columns, len(found.rows), found.line, chunk.start, tuple(found.bad), bad_cells)
+
+    @staticmethod
+    def _cell(value: object, column: Column, row: int, bad_cells: dict[str, cells.Bad]) -> Any:
+        try:
+            return objects.cell(value, column.kind)
+        except ValueError:
+            bad_cells.setdefault(column.name, {})[row] = cells.shown(value)
+            return None

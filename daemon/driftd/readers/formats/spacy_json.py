@@ -1,0 +1,99 @@
+"""JSON of the form {"spacy_data": [[text, [[start, end, label], ...]], ...]}."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from driftd.readers import source
+from driftd.readers.conform import Block
+from driftd.readers.formats import entities, entity_jsonl, lines, objects
+from driftd.readers.formats.elements import Elements
+from driftd.readers.types import BadRow, Kind, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pyarrow as pa
+
+    from driftd.readers.formats.elements import Element
+    from driftd.readers.registry import Name
+    from driftd.readers.source import Mark
+
+SPARSE = False
+_DECODER = msgspec.json.Decoder(entities.Row | entities.Pair)
+
+
+def blocks(path: str, name: Name, schema: Schema | None, start: Mark | None = None) -> Iterator[Block]:
+    """Read the elements of the list, some at a time."""
+    wanted = schema or entity_jsonl.PLAIN
+    with source.opened(path, name) as stream:
+        if start is not None:
+            source.forward(stream, start.at)
+        for group in Elements(path, stream, start).groups():
+            yield _block(group, wanted)
+
+
+def _block(group: list[Element], schema: Schema) -> Block:
+    pairs, marks, bad = [], [], []
+    for element in group:
+        try:
+            pairs.append(_pair(element.data))
+            marks.append(element.start)
+        except lines.FAULTS as fault:
+            reason = str(fault) if isinstance(fault, lines.WrongRowError) else lines.reason(fault)
+            bad.append(BadRow(element.start.line, f"element {element.start.row + 1}: {reason}"))
+    text, spans = entities.arrays(pairs)
+    columns = {schema.text_of_entities or "text": text, next(iter(schema.of_kind(Kind.ENTITIES)), "entities"): spans}
+    return Block(
+        columns,
+        len(pairs),
+        lambda row: marks[row].line,
+        group[0].start,
+        tuple(bad),
+        place=lambda row: f"element {marks[row].row + 1}: ",
+    )
+
+
+def _pair(data: bytes) -> tuple[str, Any]:
+    element = _DECODER.decode(data)
+    if isinstance(element, tuple):
+        return element
+    if element.text is None:
+        raise lines.WrongRowError("the element has no text")
+    return element.text, entities.spans_of(element)
+
+
+def write(path: str, name: Name, schema: Schema, batches: Iterable[pa.RecordBatch], like: str | None) -> int:  # noqa: ARG001  # JSON has one spelling
+    """Write a document with an element a line."""
+    with source.created(path, name) as sink:
+        sink.write(b'{"spacy_data": [')
+        rows = _written(sink, schema, batches, b"\n")
+        sink.write(b"\n]}\n")
+    return rows
+
+
+def extend(path: str, name: Name, schema: Schema, batches: Iterable[pa.RecordBatch], old: str) -> int:
+    """Copy a document with more elements at its list's end."""
+    with source.opened(old, name) as stream:
+        walked = Elements(old, stream)
+        some = sum(map(len, walked.groups()))
+    with source.created(path, name) as sink, source.opened(old, name) as stream:
+        source.copied(stream, sink, walked.end)
+        rows = _written(sink, schema, batches, b",\n" if some else b"\n")
+        source.copied(stream, sink)
+    return rows
+
+
+def _written(sink: pa.NativeFile, schema: Schema, batches: Iterable[pa.RecordBatch], separator: bytes) -> int:
+    text, spans = schema.text_of_entities or "text", next(iter(schema.of_kind(Kind.ENTITIES)), "entities")
+    encoder = msgspec.json.Encoder()
+    rows = 0
+    for batch in batches:
+        pairs = zip(objects.values(batch.column(text)), objects.values(batch.column(spans)), strict=True)
+        for pair in pairs:
+            sink.write(separator + encoder.encode(pair))
+            separator = b",\n"
+        rows += batch.num_rows
+    return rows

@@ -1,0 +1,52 @@
+"""What makes two rows the same: SHA-256 over canonical JSON of a row without its labels.
+
+Canonical JSON: keys sorted, no spaces, UTF-8 unescaped. A whole number below 2^53 is written as an integer, whatever its type; any other number
+as the shortest spelling of a double (Python's repr); NaN and missing as null; a time as ISO 8601 in UTC with microseconds and Z, where
+one without a zone is taken as UTC; true and false; everything else as a string. Label columns are left out, and so is what holds a list
+(entities): the identity of a labelled text is that of the text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+EXACT = 2**53
+
+
+def row_id(row: Mapping[str, object], labels: Collection[str] = ()) -> str:
+    """Return a row's identity as 64 hex digits. `row_ids` does the same for batches, and faster."""
+    kept = {name: canonical(value) for name, value in row.items() if name not in labels and not isinstance(value, list)}
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(text.encode()).hexdigest()
+
+
+def canonical(value: object) -> object:
+    """Return a value as it stands in canonical JSON."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float):
+        return canonical_number(value)
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return f"{utc.isoformat(timespec='microseconds')}Z"
+    if isinstance(value, date):
+        return f"{value.isoformat()}T00:00:00.000000Z"
+    return str(value)
+
+
+def canonical_number(value: float) -> float | None:
+    """Return a number as int or float, such that equal numbers are written alike."""
+    if -EXACT < value < EXACT and value == int(value):
+        return int(value)
+    try:
+        double = float(value)
+    except OverflowError:
+        double = math.copysign(math.inf, value)
+    return None if math.isnan(double) else double
