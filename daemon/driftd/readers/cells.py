@@ -41,29 +41,32 @@ def fits(stored: pa.DataType, kind: Kind) -> bool:
     """Say whether a column that a file declares as `stored` can hold this kind."""
     if pa.types.is_dictionary(stored):
         stored = stored.value_type
-    number = pa.types.is_integer(stored) or pa.types.is_floating(stored) or pa.types.is_decimal(stored)
-    text = pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored)
-    match kind:
-        case _ if pa.types.is_null(stored):
-            return True
-        case Kind.NUMERIC:
-            return number
-        case Kind.BOOLEAN:
-            return pa.types.is_boolean(stored) or pa.types.is_integer(stored)
-        case Kind.DATETIME:
-            return text or pa.types.is_timestamp(stored) or pa.types.is_date(stored)
-        case Kind.TEXT:
-            return text
-        case Kind.CATEGORICAL:
-            return text or number or pa.types.is_boolean(stored)
-        case Kind.ENTITIES:
-            return _is_entities(stored)
+    return pa.types.is_null(stored) or any(holds(stored) for holds in _HOLD[kind])
 
 
-def _is_entities(stored: pa.DataType) -> bool:
-    if not (pa.types.is_list(stored) or pa.types.is_large_list(stored)) or not pa.types.is_struct(stored.value_type):
-        return False
-    return {"start", "end", "label"} <= {field.name for field in stored.value_type}
+def is_text(stored: pa.DataType) -> bool:
+    """Say whether a type is one of Arrow's strings."""
+    return bool(pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored))
+
+
+def _is_number(stored: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(stored) or pa.types.is_floating(stored) or pa.types.is_decimal(stored))
+
+
+def is_entities(stored: pa.DataType) -> bool:
+    """Say whether a type is a list of spans with start, end and label."""
+    lists = pa.types.is_list(stored) or pa.types.is_large_list(stored)
+    return lists and pa.types.is_struct(stored.value_type) and {f.name for f in stored.value_type} >= set(ENTITY.names)
+
+
+_HOLD: dict[Kind, tuple[Callable[[pa.DataType], bool], ...]] = {
+    Kind.NUMERIC: (_is_number,),
+    Kind.BOOLEAN: (pa.types.is_boolean, pa.types.is_integer),
+    Kind.DATETIME: (is_text, pa.types.is_timestamp, pa.types.is_date),
+    Kind.TEXT: (is_text,),
+    Kind.CATEGORICAL: (is_text, _is_number, pa.types.is_boolean),
+    Kind.ENTITIES: (is_entities,),
+}
 
 
 def convert(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
@@ -119,10 +122,6 @@ def number_texts(values: pa.Array) -> pa.Array:
     integers = pc.if_else(whole, values, None).cast(pa.int64()).cast(pa.string())
     others = pc.if_else(pc.is_nan(values), None, values).cast(pa.string())
     return pc.if_else(whole, integers, others)
-
-
-def is_text(stored: pa.DataType) -> bool:
-    return pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored)
 
 
 def _numbers(values: pa.Array) -> pa.Array:

@@ -110,8 +110,8 @@ class Conformer:
 
     def _check_entities(self, arrays: dict[str, pa.Array], reasons: dict[int, str]) -> None:
         for name in self.schema.of_kind(Kind.ENTITIES):
-            text = self.schema.text_of_entities
-            for row, reason in cells.misplaced(arrays[name], arrays.get(text)).items():
+            text = arrays.get(self.schema.text_of_entities or "")
+            for row, reason in cells.misplaced(arrays[name], text).items():
                 reasons.setdefault(row, reason)
 
     def _judge(self, name: str, *, enough: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftd.errors import SchemaMismatchError, UnreadableFileError
+from driftd.errors import SchemaMismatchError
 from driftd.readers import cells
 from driftd.readers.registry import format_of
 from driftd.readers.types import Column, Kind, Schema
@@ -19,6 +19,8 @@ SAMPLE = 20_000  # rows, over all files
 FILES = 20
 STRAY = 0.01  # of the values may be of no or of another kind
 WORDS = ["true", "false", "True", "False", "TRUE", "FALSE"]
+# what a type in a file can mean, in the order of preference; integers fit booleans too, and nulls everything
+TYPED = (Kind.NUMERIC, Kind.BOOLEAN, Kind.DATETIME, Kind.ENTITIES, Kind.CATEGORICAL)
 PROSE, LONG_PROSE = 20, 60  # characters on average
 
 
@@ -31,30 +33,24 @@ def infer_kind(values: pa.ChunkedArray, *, typed: bool = True) -> Kind | None:
     characters on average and more than 50 different values. The rest is categorical, as is a column that is null throughout.
     In a file that knows no types (`typed=False`) strings that spell numbers are numbers. One value in a hundred may be astray.
     """
-    stored = values.type
-    if pa.types.is_dictionary(stored):
-        stored = stored.value_type
-        values = values.cast(stored)
-    if not cells.is_text(stored):
-        order = (Kind.BOOLEAN, Kind.NUMERIC, Kind.DATETIME, Kind.ENTITIES, Kind.CATEGORICAL)
-        fitting = [kind for kind in order if cells.fits(stored, kind)]
-        if pa.types.is_null(stored):
-            return Kind.CATEGORICAL
-        if pa.types.is_integer(stored):
-            return Kind.NUMERIC
-        return fitting[0] if fitting else None
-    values = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    stored = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if pa.types.is_null(stored):
+        return Kind.CATEGORICAL
+    if cells.is_text(stored):
+        return _kind_of_strings(values.cast(pa.string()), typed=typed)
+    return next((kind for kind in TYPED if cells.fits(stored, kind)), None)
+
+
+def _kind_of_strings(values: pa.ChunkedArray, *, typed: bool) -> Kind:
+    values = pc.utf8_trim_whitespace(values)
     values = values.filter(pc.invert(pc.is_in(values, pa.array(cells.NULLS)))).combine_chunks().drop_null()
     if not len(values):
         return Kind.CATEGORICAL
-    if not typed:
-        if pc.mean(pc.is_in(values, pa.array(WORDS))).as_py() >= 1 - STRAY:
-            return Kind.BOOLEAN
-        if _share_read(values, Kind.NUMERIC) >= 1 - STRAY:
-            return Kind.NUMERIC
-    if _share_read(values, Kind.DATETIME) >= 1 - STRAY:
-        return Kind.DATETIME
-    return Kind.TEXT if _is_prose(values) else Kind.CATEGORICAL
+    if not typed and pc.mean(pc.is_in(values, pa.array(WORDS))).as_py() >= 1 - STRAY:
+        return Kind.BOOLEAN
+    readable = (Kind.DATETIME,) if typed else (Kind.NUMERIC, Kind.DATETIME)
+    prose = Kind.TEXT if _is_prose(values) else Kind.CATEGORICAL
+    return next((kind for kind in readable if _share_read(values, kind) >= 1 - STRAY), prose)
 
 
 def _share_read(values: pa.Array, kind: Kind) -> float:

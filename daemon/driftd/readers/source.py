@@ -37,10 +37,21 @@ class Mark:
 class Chunk:
     """Whole rows, as bytes; `bad` is set, and there are none, where a row is longer than any may be."""
 
-    data: memoryview
+    buffer: bytearray
+    size: int
     start: Mark
     last: bool = False
     bad: str | None = None
+
+    @property
+    def data(self) -> memoryview:
+        return memoryview(self.buffer)[: self.size]
+
+    def count(self, byte: bytes) -> int:
+        return self.buffer.count(byte, 0, self.size)
+
+    def lines(self) -> list[bytes]:
+        return bytes(self.data).split(b"\n")
 
 
 def check(path: str) -> int:
@@ -132,13 +143,13 @@ def chunks(
             end = len(rest) + got
             at = cut(buffer, end) if got else end
             if at:
-                yield Chunk(memoryview(buffer)[:at], mark, last=not got)
+                yield Chunk(buffer, at, mark, last=not got)
                 mark = Mark(mark.at + at, mark.line + newlines(buffer, at))
             if not got:
                 return
             rest = bytes(memoryview(buffer)[at:end])
             if len(rest) > LONGEST:
-                yield Chunk(memoryview(b""), mark, bad=f"the row is longer than {LONGEST >> 20} MiB")
+                yield Chunk(bytearray(), 0, mark, bad=f"the row is longer than {LONGEST >> 20} MiB")
                 rest, length = _pass_over(stream, rest)
                 mark = Mark(mark.at + length, mark.line + 1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +39,7 @@ def append(dataset: str, files: Sequence[str], schema: Schema) -> int:
         form.extend(new, name, schema, _rows(files, schema), dataset)
         rows = inspect(new, schema, max_bad_ratio=1.0).rows
         Path(new).chmod(Path(dataset).stat().st_mode)
-        os.replace(new, dataset)
+        Path(new).replace(dataset)
     return rows
 
 

@@ -126,10 +126,10 @@ def _spelling(path: str, schema: Schema, delimiter: str) -> rendering.Spelling:
     header = _header(path, name, delimiter)
     if header is None:
         return rendering.Spelling(delimiter, list(schema.names))
-    spelled = [kind for kind in (Kind.DATETIME, Kind.BOOLEAN) for kind in schema.of_kind(kind)]
+    spelled = {*schema.of_kind(Kind.DATETIME), *schema.of_kind(Kind.BOOLEAN)}
     examples: dict[str, str] = {}
     for block in islice(blocks(path, name, None), 2):
-        for column in set(spelled) & set(block.columns):
+        for column in spelled & set(block.columns):
             values = cells.parse(block.columns[column], Kind.TEXT)[0].drop_null()
             if len(values):
                 examples[column] = values[0].as_py()
@@ -145,7 +145,7 @@ class _Table:
     schema: Schema | None
 
     def __post_init__(self) -> None:
-        kinds = self.schema.kinds if self.schema else dict.fromkeys(self.names)
+        kinds = self.schema.kinds if self.schema else dict.fromkeys(self.names, Kind.TEXT)
         self._wanted = [name for name in self.names if name in kinds]
         self._converting = pa.csv.ConvertOptions(
             include_columns=self._wanted,
@@ -170,9 +170,9 @@ class _Table:
         return self._block(columns, table.num_rows, lambda row: Records(self.delimiter, chunk).lines[row], chunk)
 
     def _parse(self, chunk: Chunk) -> pa.Table:
-        if chunk.last and chunk.data.obj.count(b'"', 0, len(chunk.data)) % 2:
+        if chunk.last and chunk.count(b'"') % 2:
             raise pa.ArrowInvalid("a quote is not closed")
-        options = pa.csv.ReadOptions(column_names=self.names, use_threads=False, block_size=len(chunk.data) + 1)
+        options = pa.csv.ReadOptions(column_names=self.names, use_threads=False, block_size=chunk.size + 1)
         parsing = pa.csv.ParseOptions(delimiter=self.delimiter)
         return pa.csv.read_csv(pa.BufferReader(chunk.data), options, parsing, self._converting)
 

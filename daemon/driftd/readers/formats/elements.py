@@ -100,7 +100,8 @@ class Elements:
         return None
 
     def _scan(self) -> list[Element]:
-        buffer, found = self._buffer, []
+        buffer = self._buffer
+        found: list[Element] = []
         done, begun, depth = 0, 0, 0
         line, counted = self._line, 0
         for token in TOKEN.finditer(buffer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow as pa
 from driftd.readers.cells import ENTITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 Offset = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 SPELLINGS = ("entities", "spans", "label", "labels")
@@ -54,7 +54,7 @@ class Row(msgspec.Struct, gc=False):
 Pair = tuple[str, Spans | Wrapped | None]
 
 
-def spans_of(row: Row) -> Sequence[Any] | None:
+def spans_of(row: Row) -> Spans | None:
     """Return the spans of a row, in whichever key they are; None if nobody has labelled it."""
     if row.answer in DISMISSED:
         return None
@@ -62,11 +62,17 @@ def spans_of(row: Row) -> Sequence[Any] | None:
         if isinstance(spans, Wrapped):
             return spans.entities
         if isinstance(spans, list) and not any(isinstance(each, str) for each in spans):
-            return spans
+            return cast("Spans", spans)
     return None
 
 
-def arrays(pairs: Iterable[tuple[str | None, Sequence[Any] | Wrapped | None]]) -> tuple[pa.Array, pa.Array]:
+def _parts(span: Labelled) -> tuple[int | None, int | None, str]:
+    start = span.start_offset if span.start is None else span.start
+    end = span.end_offset if span.end is None else span.end
+    return start, end, span.label
+
+
+def arrays(pairs: Iterable[tuple[str | None, Spans | Wrapped | None]]) -> tuple[pa.Array, pa.Array]:
     """Return texts and entities as columns; whether spans lie in their text is not judged here."""
     texts: list[str | None] = []
     places: list[int | None] = []
@@ -78,12 +84,7 @@ def arrays(pairs: Iterable[tuple[str | None, Sequence[Any] | Wrapped | None]]) -
         texts.append(text)
         places.append(None if spans is None else len(labels))
         for span in spans or ():
-            if type(span) is tuple:
-                start, end, label = span
-            else:
-                start = span.start if span.start is not None else span.start_offset
-                end = span.end if span.end is not None else span.end_offset
-                label = span.label
+            start, end, label = _parts(span) if isinstance(span, Labelled) else span
             starts.append(start)
             ends.append(end)
             labels.append(label)

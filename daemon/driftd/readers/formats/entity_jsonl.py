@@ -35,18 +35,17 @@ class Reader:
         self._others = [column for column in wanted.columns if column.name not in (self._spans, self._text)]
         fields: list[Any] = [(f"c{i}", Any, None) for i in range(len(self._others))]
         keys = {f"c{i}": column.name for i, column in enumerate(self._others)}
-        self._decoder = msgspec.json.Decoder(
-            msgspec.defstruct("Row", fields, bases=(entities.Row,), rename=keys, gc=False)
-        )
+        row: type[entities.Row] = msgspec.defstruct("Row", fields, bases=(entities.Row,), rename=keys, gc=False)  # type: ignore[assignment]  # it says less than it does
+        self._decoder = msgspec.json.Decoder(row)
 
     def __call__(self, chunk: Chunk) -> Block:
         found = lines.decode(chunk, self._decoder)
         if any(row.text is None for row in found.rows):
             found = found.only(lambda row: row.text is not None, "the row has no text")
         texts, spans = entities.arrays((row.text, entities.spans_of(row)) for row in found.rows)
-        columns = {self._spans: spans}
-        if found.rows or not found.bad:
-            columns[self._text] = texts
+        columns = {self._text: texts, self._spans: spans}
+        if found.bad and not found.rows:
+            del columns[self._text]  # it may be missing in the whole file
         bad_cells: dict[str, cells.Bad] = {}
         for i, column in enumerate(self._others):
             values = [self._cell(getattr(row, f"c{i}"), column, n, bad_cells) for n, row in enumerate(found.rows)]

@@ -44,7 +44,7 @@ def _again(first: Chunk, rest: Iterator[Chunk]) -> Iterator[Chunk]:
 
 def _head(chunk: Chunk) -> list[dict[str, Any]]:
     found = []
-    for line in islice(bytes(chunk.data).split(b"\n"), HEAD):
+    for line in islice(chunk.lines(), HEAD):
         try:
             found.append(lines.untyped(line))
         except lines.WrongRowError:
@@ -92,7 +92,7 @@ class _Table:
 
 def _names(chunk: Chunk, column: str) -> bool:
     """Say whether some line has this key, though with nothing behind it."""
-    for line in bytes(chunk.data).split(b"\n"):
+    for line in chunk.lines():
         try:
             if column in lines.untyped(line):
                 return True

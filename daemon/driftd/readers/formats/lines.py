@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from driftd.readers.source import Chunk
 
 T = TypeVar("T")
+NEWLINE = 10
 FAULTS = (ValueError, RecursionError)  # of msgspec and json, wrong UTF-8 included
 
 
@@ -50,21 +51,22 @@ def decode(
     first = chunk.start.line
     if chunk.bad:
         return Decoded(first, bad=[BadRow(first, chunk.bad)])
-    if len(chunk.data) <= LONGEST:
+    if chunk.size <= LONGEST:
         try:
             rows = decoder.decode_lines(chunk.data)
         except FAULTS:
             pass
         else:
-            if len(rows) == _line_count(chunk.data):
+            if len(rows) == chunk.count(b"\n") + (chunk.buffer[chunk.size - 1] != NEWLINE):
                 return Decoded(first, rows)
-    found = Decoded[T](first, lines=[])
-    for number, line in enumerate(bytes(chunk.data).split(b"\n"), first):
+    numbers: list[int] = []
+    found = Decoded[T](first, lines=numbers)
+    for number, line in enumerate(chunk.lines(), first):
         if not line or line.isspace():
             continue
         try:
             found.rows.append(_decode_line(len(found.rows), line, decoder, repair))
-            found.lines.append(number)
+            numbers.append(number)
         except WrongRowError as wrong:
             found.bad.append(BadRow(number, str(wrong)))
     return found
@@ -84,11 +86,6 @@ def _decode_line(
         if repair is None:
             raise WrongRowError(reason(error)) from error
         return repair(row, line, error)
-
-
-def _line_count(data: memoryview) -> int:
-    text = data.obj
-    return text.count(b"\n", 0, len(data)) + (data[-1:] != b"\n")
 
 
 def reason(error: Exception) -> str:

@@ -94,7 +94,8 @@ def values(column: pa.Array) -> list[Any]:
             for spans in column.to_pylist()
         ]
     if pa.types.is_timestamp(column.type):
-        return pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ").to_pylist()
+        column = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
     if pa.types.is_floating(column.type):
         return [None if value is None else canonical_number(value) for value in column.to_pylist()]
-    return column.to_pylist()
+    found: list[Any] = column.to_pylist()
+    return found

@@ -25,7 +25,7 @@ def last_end(data: bytearray, end: int, delimiter: int) -> int:
 
 
 def line_ends(codes: Codes) -> Offsets:
-    """Return where each line ends, behind its newline: \\n, \\r\\n or \\r."""
+    """Return where each line ends, behind its newline, which is LF, CR LF or CR."""
     breaks = codes == NEWLINE
     returns = np.flatnonzero(codes == RETURN)
     if len(returns):
@@ -42,7 +42,8 @@ def record_ends(codes: Codes, delimiter: int) -> Offsets:
         return ends
     if not _balanced(codes, quotes, delimiter):
         return _walk(codes.tobytes(), delimiter)
-    return ends[np.searchsorted(quotes, ends) % 2 == 0]
+    outside: Offsets = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    return outside
 
 
 def _balanced(codes: Codes, quotes: Offsets, delimiter: int) -> bool:
