@@ -12,6 +12,7 @@ from driftd.errors import RepositoryError
 from driftd.journal.files import durable_rename, make_folder
 from driftd.journal.records import Window
 from driftd.readers import Kind, Schema, Span
+from driftd.readers.registry import COMPRESSIONS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,20 +40,21 @@ def stem(windows: Sequence[Window]) -> str:
 
 
 def write(
-    spans: Sequence[Span], schema: Schema, labels: Sequence[str], folder: Path, stem: str, suffix: str
+    spans: Sequence[Span], schema: Schema, labels: Sequence[str], folder: Path, stem: str, like: str
 ) -> Written | None:
-    """Write the labelled rows of spans as `folder/stem-<hash>` in the form that the suffix names.
+    """Write the labelled rows of spans as `folder/stem-<hash>` in the form and the spelling of the file `like`.
 
     The same rows come out as the same file. None where no row is labelled.
     """
     from driftd.readers import read_spans
     from driftd.readers import write as write_rows
 
+    suffix = suffixes(Path(like).name)
     make_folder(folder)
     labelled = _Labelled(labels)
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as temporary:
         path = Path(temporary) / f"{stem}{suffix}"
-        rows = write_rows(str(path), schema, labelled.only(read_spans(spans, schema)))
+        rows = write_rows(str(path), schema, labelled.only(read_spans(spans, schema)), like=like)
         if not rows:
             return None
         with path.open("rb") as file:
@@ -83,6 +85,12 @@ class _Labelled:
             kept = batch.filter(mask)
             self.left_out += batch.num_rows - kept.num_rows
             yield kept
+
+
+def suffixes(name: str) -> str:
+    """Return the part of a data file's name that says its form: `.csv`, `.jsonl.gz`."""
+    found = Path(name).suffixes
+    return "".join(found[-2:] if found[-1].lower() in COMPRESSIONS else found[-1:])
 
 
 def label_columns(schema: Schema, named: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from driftd.errors import RepositoryError
-from driftd.readers.registry import COMPRESSIONS, supported
+from driftd.readers import supported
+from driftd.retrain.batches import suffixes
 from driftd.retrain.dvc import Dvc, document, outputs
 from driftd.retrain.worktree import Worktree
 
@@ -28,21 +29,16 @@ class Dataset:
         found = sorted(Path(parent, name) for parent, _, names in os.walk(root / self.path) for name in names)
         return [str(path) for path in found if supported(path.name)]
 
-    def suffixes(self, root: Path) -> str:
-        """Return the suffixes that most of its files have: those of the batches to come."""
-        names = [suffixes(Path(path).name) for path in self.files(root)]
-        if not names:
+    def example(self, root: Path) -> str:
+        """Return a file in the form that most of its files have: the form of the batches to come."""
+        files = self.files(root)
+        if not files:
             raise RepositoryError(
                 f"{self.path}: the dataset has no file of a form that driftd reads",
                 remedy="use CSV, TSV, Parquet, Arrow, JSON or JSONL",
             )
-        return max(sorted(set(names)), key=names.count)
-
-
-def suffixes(name: str) -> str:
-    """Return the part of a data file's name that says its form: `.csv`, `.jsonl.gz`."""
-    found = PurePosixPath(name).suffixes
-    return "".join(found[-2:] if found[-1].lower() in COMPRESSIONS else found[-1:])
+        forms = [suffixes(Path(path).name) for path in files]
+        return files[forms.index(max(sorted(set(forms)), key=forms.count))]
 
 
 def find(tree: Worktree, dataset: str) -> Dataset:

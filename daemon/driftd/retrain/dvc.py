@@ -60,10 +60,23 @@ class Dvc:
         found: dict[str, Any] = json.loads(self(root, "status", "--json", capture=True) or "{}")
         return not found
 
-    def missing(self, root: Path) -> list[str]:
-        """Return which tracked data the cache lacks."""
+    def data_status(self, root: Path) -> "DataStatus":
         found = json.loads(self(root, "data", "status", "--granular", "--json", capture=True) or "{}")
-        return [str(path) for path in found.get("not_in_cache", [])]
+        changed = {_path(entry) for entries in found.get("uncommitted", {}).values() for entry in entries}
+        return DataStatus(sorted(map(str, found.get("not_in_cache", ()))), sorted(changed))
+
+
+@dataclass(frozen=True)
+class DataStatus:
+    """What `dvc data status` says: tracked data that the cache lacks, and that differ from what is recorded."""
+
+    missing: list[str]
+    changed: list[str]
+
+
+def _path(entry: Any) -> str:
+    """Return the path of an entry; a renamed file is listed with both its names."""
+    return str(entry.get("new", entry.get("path"))) if isinstance(entry, dict) else str(entry)
 
 
 def _reason(output: str) -> str:

@@ -11,6 +11,9 @@ from driftd.journal.layout import Layout
 from driftd.retrain.processes import ROOT
 
 NAME, EMAIL = "driftd", "driftd@localhost"
+IGNORED = (
+    ".dvc/config.local\n.dvc/cache\n.dvc/tmp\n__pycache__/\n*.pyc\n.ipynb_checkpoints/\n"  # whatever the project says
+)
 KEPT = ("TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PATH")
 # These win over what the user's repository says, also for the git that DVC and stages call.
 GIT = {
@@ -31,12 +34,15 @@ def environment(
 ) -> dict[str, str]:
     """Return the environment of a run's commands; `stages.path` wins over PATH, driftd's own programs come last."""
     home = make_folder(layout.home, mode=0o750)
-    gitconfig = home / ".gitconfig"
-    content = f"[user]\n\tname = {NAME}\n\temail = {EMAIL}\n[safe]\n\tdirectory = *\n"
-    if not gitconfig.exists():  # for programs that do not read git's environment
-        write_file(gitconfig, content.encode())
+    ignored = home / ".gitignore"
+    for file, content in (
+        (home / ".gitconfig", f"[user]\n\tname = {NAME}\n\temail = {EMAIL}\n[safe]\n\tdirectory = *\n"),
+        (ignored, IGNORED),
+    ):
+        if not file.exists():
+            write_file(file, content.encode())
     path = [*map(str, stages.path), outside.get("PATH", os.defpath), str(Path(sys.executable).parent)]
-    config = outside.get("XDG_CONFIG_HOME") or str(Path(outside.get("HOME", "/nonexistent")) / ".config")
+    settings = outside.get("XDG_CONFIG_HOME") or str(Path(outside.get("HOME", "/nonexistent")) / ".config")
     env = {name: outside[name] for name in (*KEPT, *stages.pass_) if name in outside}
     env |= {
         "PATH": os.pathsep.join(path),
@@ -46,12 +52,13 @@ def environment(
         "DRIFTD_RUN": f"{layout.project}/{run}",
         "DVC_NO_ANALYTICS": "1",
         "DVC_SITE_CACHE_DIR": str(home / "dvc"),
-        "DVC_GLOBAL_CONFIG_DIR": outside.get("DVC_GLOBAL_CONFIG_DIR") or f"{config}/dvc",
+        "DVC_GLOBAL_CONFIG_DIR": outside.get("DVC_GLOBAL_CONFIG_DIR") or f"{settings}/dvc",
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_COUNT": str(len(GIT)),
     }
     for role in ("AUTHOR", "COMMITTER"):
         env |= {f"GIT_{role}_NAME": NAME, f"GIT_{role}_EMAIL": EMAIL}
-    for number, (key, value) in enumerate(GIT.items()):
+    config = GIT | {"core.excludesFile": str(ignored)}
+    env["GIT_CONFIG_COUNT"] = str(len(config))
+    for number, (key, value) in enumerate(config.items()):
         env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return env

@@ -84,8 +84,8 @@ def _reference(ctx: Context, now: float) -> int:
     tables.projects.set(
         ctx.journal, "name = ?", project, columns=made["columns"], reference_id=reference, detail=detail
     )
-    where = "name = ? AND state = ?"
-    tables.projects.set(ctx.journal, where, project, ProjectState.NEW, state=ProjectState.ACTIVE)
+    tables.projects.set(ctx.journal, "name = ?", project, state=ProjectState.ACTIVE)
+    ctx.journal.emit("project-state", project=project, state=ProjectState.ACTIVE)
     ctx.journal.emit("reference", project=project, subject=reference, rows=made["rows"])
     return reference
 

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from driftd.errors import RepositoryError
@@ -38,20 +39,22 @@ def _refuse_checked_out(ctx: Context) -> None:
 def copy(ctx: Context) -> dict[str, Any]:
     """Make the served copy, of a model and data that the cache can give back at any time."""
     tree = ctx.here()
-    wanted = ctx.results.get("reproduce", {}).get("tree")
-    if wanted is not None and tree.tree() != wanted:
-        raise RepositoryError(
-            f"{tree.root} was changed since the stages ran", remedy="the next run starts from a clean worktree"
-        )
-    lost = _lost(ctx)
-    if lost:
-        ctx.log.line("the cache has lost data that the candidate needs; it is put back from the worktree")
+    wanted = ctx.results["reproduce"].get("tree") or tree.git("rev-parse", "HEAD^{tree}")
+    status = ctx.dvc.data_status(tree.root)
+    if _vital(ctx, status.missing):
+        ctx.log.line("the cache has lost data that the model needs; it is put back from the worktree")
         ctx.dvc(tree.root, "commit", "-q", "--force")
-        lost = _lost(ctx)
-    if lost:
+        status = ctx.dvc.data_status(tree.root)
+    if lost := _vital(ctx, status.missing):
         raise RepositoryError(
             f"the DVC cache lacks {', '.join(lost[:5])}, which the model or its data consist of",
             remedy="run `dvc gc` only with -a -T -p for all worktrees; the next run makes them again",
+        )
+    changed = _vital(ctx, status.changed)
+    if changed or tree.tree() != wanted:
+        raise RepositoryError(
+            f"{tree.root} has changed since its stages read and wrote it: {', '.join(changed[:5]) or 'see git status'}",
+            remedy="let each stage leave its dependencies alone, so that `dvc checkout` can give back what it worked on",
         )
     return {"digest": served.make(ctx.layout.models, _names(ctx)["version"], tree.root / ctx.settings.retrain.model)}
 
@@ -96,10 +99,10 @@ def _names(ctx: Context) -> dict[str, Any]:
     return ctx.results["number"]
 
 
-def _lost(ctx: Context) -> list[str]:
-    vital = (ctx.settings.retrain.model, ctx.settings.retrain.dataset)
-    found = ctx.dvc.missing(ctx.here().root)
-    return [path for path in found if any(path == name or path.startswith(f"{name}/") for name in vital)]
+def _vital(ctx: Context, paths: Sequence[str]) -> list[str]:
+    """Return those paths that belong to the model or the dataset."""
+    vital = [PurePosixPath(ctx.settings.retrain.model), PurePosixPath(ctx.settings.retrain.dataset)]
+    return [path for path in paths if any(PurePosixPath(path).is_relative_to(each) for each in vital)]
 
 
 def _commit(ctx: Context, git: Git) -> str:

@@ -46,7 +46,7 @@ def snapshot(ctx: Context) -> dict[str, Any]:
     tree = ctx.worktree(ctx.results["prepare"]["base"])
     ctx.dvc.check_out(tree.root)
     data = dataset.find(tree, ctx.settings.retrain.dataset)
-    new = _write(ctx, data.suffixes(tree.root))
+    new = _write(ctx, data.example(tree.root))
     names = [*_earlier(ctx, data), *(batch["name"] for batch in new)]
     paths = [ctx.layout.batches / name for name in names]
     add = _add_files if data.folder else _extend
@@ -153,7 +153,7 @@ def _windows(ctx: Context) -> list[Window]:
     return tables.windows.all(ctx.journal, where, ctx.project, first, last, order="number")
 
 
-def _write(ctx: Context, suffix: str) -> list[dict[str, Any]]:
+def _write(ctx: Context, like: str) -> list[dict[str, Any]]:
     windows = _windows(ctx)
     schema = Schema.from_json(tables.projects.get(ctx.journal, ctx.project).columns or [])
     labels = batches.label_columns(schema, ctx.settings.labels)
@@ -161,7 +161,7 @@ def _write(ctx: Context, suffix: str) -> list[dict[str, Any]]:
     written = []
     for part in batches.parts(windows, border):
         made = ctx.submit(
-            batches.write, spans_of(ctx.journal, part), schema, labels, ctx.layout.batches, batches.stem(part), suffix
+            batches.write, spans_of(ctx.journal, part), schema, labels, ctx.layout.batches, batches.stem(part), like
         )
         if made is not None:
             written.append({
