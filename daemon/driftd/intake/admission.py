@@ -176,14 +176,18 @@ class Admission:
             try:
                 examined = self._wait(self._submit(path))  # alone, so that it is this file that is to blame
             except BrokenExecutor:
-                return Outcome(row, path, FileState.QUARANTINED, error=_kills(path))
+                return self._refused(row, path, _kills(path))
         except FileNotFoundError:
             return Outcome(row, path, FileState.DROPPED, reason="it vanished before it was read")
         if examined.fingerprint.sha256 != row.sha256 or not examined.fingerprint.still:
             return Outcome(row, path, FileState.DROPPED, examined, reason="it was still being written")
         if examined.error is not None:
-            return Outcome(row, path, FileState.QUARANTINED, examined, error=examined.error)
+            return self._refused(row, path, examined.error)
         return Outcome(row, path, FileState.ADMITTED, examined)
+
+    def _refused(self, row: File, path: Path, error: DataError) -> Outcome:
+        reason = error.message.replace(str(path), row.name)  # it does not stay where it was read
+        return Outcome(row, path, FileState.QUARANTINED, error=error, reason=reason)
 
     def _wait(self, reading: Future[Examined]) -> Examined:
         while not wait([reading], timeout=1.0).done:
@@ -218,7 +222,7 @@ class Admission:
             tables.files.set(self._journal, "id = ?", row.id, state=FileState.DUPLICATE, location=where)
             self._emit("file-duplicate", row)
         elif outcome.error is not None:
-            self._quarantine(row, where, outcome.error)
+            self._quarantine(row, where, outcome.reason or "", outcome.error)
         elif outcome.examined is not None and (report := outcome.examined.report) is not None:
             self._admit(row, where, report)
 
@@ -244,14 +248,14 @@ class Admission:
         if extra and (last is None or last.data["columns"] != extra):
             self._emit("extra-columns", row, columns=extra)
 
-    def _quarantine(self, row: File, where: bytes, error: DataError) -> None:
+    def _quarantine(self, row: File, where: bytes, reason: str, error: DataError) -> None:
         tables.files.set(
-            self._journal, "id = ?", row.id, state=FileState.QUARANTINED, location=where,
-            reason=error.message, remedy=error.remedy,
+            self._journal, "id = ?", row.id, state=FileState.QUARANTINED, location=where, reason=reason,
+            remedy=error.remedy,
         )  # fmt: skip
-        self._emit("file-quarantined", row, reason=error.message, remedy=error.remedy)
+        self._emit("file-quarantined", row, reason=reason, remedy=error.remedy)
         if isinstance(error, SchemaMismatchError):
-            schema_incident.add(self._journal, row, error)
+            schema_incident.add(self._journal, row, reason)
 
     def _drop(self, row: File, reason: str, where: bytes | None = None) -> None:
         tables.files.set(

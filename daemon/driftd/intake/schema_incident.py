@@ -8,16 +8,15 @@ from driftd.journal import tables
 from driftd.journal.records import FileState, Incident, IncidentState
 
 if TYPE_CHECKING:
-    from driftd.errors import SchemaMismatchError
     from driftd.journal import Journal
     from driftd.journal.records import File
 
 NAMED = 20  # files that an incident names; the rest are counted
 
 
-def add(journal: Journal, file: File, error: SchemaMismatchError) -> None:
+def add(journal: Journal, file: File, reason: str) -> None:
     """Add a file to the open incident, or open one."""
-    entry = {"file": file.id, "name": file.name, "reason": error.message}
+    entry = {"file": file.id, "name": file.name, "reason": reason}
     incident = _open(journal, file.project)
     if incident is not None:
         files = incident.detail["files"]
@@ -29,11 +28,11 @@ def add(journal: Journal, file: File, error: SchemaMismatchError) -> None:
         project=file.project,
         kind="schema",
         state=IncidentState.OPEN,
-        summary=error.message,
+        summary=reason,
         detail={"files": [entry], "count": 1},
         opened_at=journal.clock(),
     )
-    journal.emit("incident-opened", project=file.project, subject=incident_id, incident="schema", summary=error.message)
+    journal.emit("incident-opened", project=file.project, subject=incident_id, incident="schema", summary=reason)
 
 
 def recover(journal: Journal, project: str) -> None:
