@@ -1,2 +1,73 @@
-def register(app):
-    """x"""
+"""`driftd check`: has one file drifted from another?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from driftd.errors import ExitCode
+
+if TYPE_CHECKING:
+    from driftd.detect.check import Check
+
+
+def register(app: typer.Typer) -> None:
+    app.command("check")(check)
+
+
+def check(
+    reference: Annotated[Path, typer.Argument(help="File with the rows that are accepted.")],
+    current: Annotated[Path, typer.Argument(help="File with the rows to judge.")],
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="Family-wise level over all columns and tests.")] = 0.001,
+    min_effect: Annotated[float, typer.Option(min=0, max=1, help="Smaller shifts are no drift.")] = 0.02,
+    ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out; may be given again.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 if there is drift.")] = False,
+) -> None:
+    """Compare the rows of two files: which columns moved, how much, and how sure that is."""
+    found = compare(reference, current, alpha, min_effect, tuple(ignore or ()))
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(found.to_json()).decode())
+    else:
+        show(found.to_json())
+    if exit_code and found.drift:
+        raise typer.Exit(ExitCode.DRIFT)
+
+
+def compare(reference: Path, current: Path, alpha: float, min_effect: float, ignore: tuple[str, ...]) -> "Check":
+    from driftd.detect.check import check as compare_rows
+    from driftd.detect.settings import DriftSettings
+    from driftd.readers import infer, read
+
+    settings = DriftSettings(min_effect=min_effect, ignore=ignore)
+    schema = infer([str(reference)])
+    schema = schema.subset(name for name in schema.names if name not in ignore)
+    return compare_rows(
+        lambda: (batch.rows for batch in read(str(reference), schema)),
+        (batch.rows for batch in read(str(current), schema)),
+        schema.columns,
+        settings,
+        alpha,
+    )
+
+
+def show(said: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("column", "kind", "drift", "effect", "strongest evidence", box=None, header_style="bold")
+    for column in sorted(said["columns"], key=lambda each: (not each["drift"], -each["effect"])):
+        tested = [each for each in column["statistics"] if each["p_value"] is not None]
+        best = min(tested, key=lambda each: each["p_value"], default=None)
+        why = f"{best['name']} {best['value']:.3g}, p {best['p_value']:.2g}" if best else "not tested"
+        mark = "[bold red]yes[/]" if column["drift"] else "no"
+        table.add_row(column["name"], column["kind"], mark, f"{column['effect']:.3f}", why)
+    console.print(table)
+    for note in (*said["problems"], *said["notes"]):
+        console.print(f"  {note}", style="dim", highlight=False)
+    rows = said["rows"]
+    word = "[bold red]drift[/]" if said["drift"] else "no drift"
+    console.print(f"{word}: p {said['p_value']:.2g} over all, {rows['current']} rows against {rows['reference']}")

@@ -1,0 +1,74 @@
+"""Two samples, compared once."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from driftd.detect.attribution import describe
+from driftd.detect.monitor import combine
+from driftd.detect.quality import problems
+from driftd.detect.reference import Reference
+from driftd.detect.settings import DriftSettings
+from driftd.detect.verdict import ColumnVerdict
+from driftd.profile import Profile
+from driftd.profile.features import Column
+
+
+@dataclass(frozen=True)
+class Check:
+    """What two samples say.
+
+    `p_value` is family-wise: over all columns, all tests and the joint one.
+    """
+
+    drift: bool
+    p_value: float
+    alpha: float
+    min_effect: float
+    reference_rows: int
+    current_rows: int
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    columns: tuple[ColumnVerdict, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        said = asdict(self)
+        rows = {"reference": said.pop("reference_rows"), "current": said.pop("current_rows")}
+        return {"drift": said.pop("drift"), "rows": rows, **said}
+
+
+def check(
+    reference: Callable[[], Iterable[pa.RecordBatch]],
+    current: Iterable[pa.RecordBatch],
+    columns: Sequence[Column],
+    settings: DriftSettings,
+    alpha: float,
+) -> Check:
+    """Compare rows with a reference; it has drifted if p-value and effect both say so."""
+    known = Reference.build(reference, columns, window_rows=settings.window_rows)
+    profile = Profile.of(known.layout, current)
+    before, now = known.profile.cells[None], profile.cells[None]
+    tested = known.margins.test(before, now)
+    sizes = np.array([float(known.profile.rows)]), np.array([float(profile.rows)])
+    p_value = float(1 / combine(known, tested, known.joint.p_values(before, now, sizes))[0])
+    broken = problems(known, known.profile, profile, alpha, settings.min_effect)
+    drift = p_value <= alpha and float(tested.effects.max(initial=0.0)) >= settings.min_effect
+    said = describe(known, before[0], now[0], settings, alarm=drift)
+    family = 2 if known.joint.groups else 1
+    return Check(
+        drift,
+        p_value,
+        alpha,
+        settings.min_effect,
+        known.profile.rows,
+        profile.rows,
+        tuple(broken),
+        tuple(known.notes),
+        tuple(
+            replace(each, drift=each.drift and family / each.evidence <= alpha) if p_value < alpha else each
+            for each in said
+        ),
+    )

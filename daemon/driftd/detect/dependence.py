@@ -1,0 +1,101 @@
+"""How many rows are worth one: rows of sessions, files or hours resemble their neighbours."""
+
+import numpy as np
+from scipy.special import chdtrc
+
+from driftd.profile import Layout
+from driftd.profile.binning import Floats, Ints
+from driftd.stats.rank import rank_scores
+
+LAGS = 10
+SURE = 0.01
+SPAN = 5.0
+LEAST_BLOCKS = 8
+MOST_BLOCKS = 64
+
+
+def blocks_of(rows: int, window_rows: int) -> Ints:
+    """Return where the blocks of consecutive rows begin in which a reference is looked at, and the end."""
+    blocks = min(max(rows // window_rows, LEAST_BLOCKS), MOST_BLOCKS)
+    return np.linspace(0, rows, blocks + 1).astype(np.int64)
+
+
+def block_sums(scores: Floats, blocks: Ints) -> tuple[Floats, Floats]:
+    """Split the variation of scores (q, rows) between blocks: sums of squares (q,) between halves, and within them.
+
+    For independent rows of variance 1 they are chi-squared, with 1 and with (blocks - 2) degrees of freedom.
+    """
+    sizes = np.diff(blocks).astype(np.float64)
+    means = np.add.reduceat(scores, blocks[:-1], axis=1) / sizes
+    half = len(sizes) // 2
+    overall = means @ sizes / sizes.sum()
+    between, within = np.zeros(len(scores)), np.zeros(len(scores))
+    for part in (slice(0, half), slice(half, None)):
+        middle = means[:, part] @ sizes[part] / sizes[part].sum()
+        between += sizes[part].sum() * (middle - overall) ** 2
+        within += ((means[:, part] - middle[:, None]) ** 2) @ sizes[part]
+    return between, within
+
+
+def design_effects(layout: Layout, anchor: Ints, codes: Ints, blocks: Ints) -> tuple[Floats, Floats]:
+    """Return for each feature its design effect, and the p-value of its first half being like its second.
+
+    A design effect is the variance of a mean of consecutive rows over that of independent ones, at least 1.
+
+    Here it is the larger of the integrated autocorrelation time of the rows' rank scores (Sokal's window) and the variance
+    between blocks over that of independent rows; each counts only where independence is refuted at 1 % over all
+    features (Ljung & Box 1978; chi-squared), so that chance costs no power.
+
+    Args:
+        layout: The features.
+        anchor: Cells of the reference, shape (features, width).
+        codes: The cell of each row in order of arrival, shape (features, rows).
+        blocks: Where the blocks begin, and the end.
+    """
+    effects, alike = np.ones(len(layout.features)), np.ones(len(layout.features))
+    for place in range(len(effects)):
+        if layout.skipped[place]:
+            continue
+        scores = rank_scores(anchor[place].astype(np.float64))
+        series = np.where(codes[place] >= 0, scores[:, np.maximum(codes[place], 0)], 0.0)
+        times = [integrated_time(each, 2 * len(effects)) for each in series]
+        between, within = (float(each.sum()) for each in block_sums(series, blocks))
+        degrees = int((series.std(1) > 0).sum())
+        dispersion = overdispersion(within, degrees * (len(blocks) - 3), len(effects))
+        effects[place] = max(*times, dispersion)
+        alike[place] = float(chdtrc(max(degrees, 1), between / effects[place]))
+    return effects, alike
+
+
+def overdispersion(squares: float, degrees: int, family: int = 1) -> float:
+    """Return a sum of squares over its degrees of freedom, or 1 where chance explains it."""
+    if degrees < 1 or float(chdtrc(degrees, squares)) * family > SURE:
+        return 1.0
+    return max(1.0, squares / degrees)
+
+
+def integrated_time(series: Floats, family: int = 1) -> float:
+    """Return the integrated autocorrelation time of a series, or 1 where independence is not refuted.
+
+    Args:
+        series: Values in order, shape (n,).
+        family: How many series are looked at together (Bonferroni).
+    """
+    n = len(series)
+    if n < 5 * LAGS or not series.std():
+        return 1.0
+    correlation = _autocorrelation(series)
+    early = correlation[1 : LAGS + 1]
+    box = n * (n + 2) * float((early**2 / (n - np.arange(1, LAGS + 1))).sum())
+    if float(chdtrc(LAGS, box)) * family > SURE:
+        return 1.0
+    times = 1 + 2 * np.cumsum(correlation[1:])
+    inside = np.flatnonzero(np.arange(1, len(times) + 1) >= SPAN * times)
+    return max(1.0, float(times[inside[0]] if len(inside) else times.max()))
+
+
+def _autocorrelation(series: Floats) -> Floats:
+    n = len(series)
+    power = np.abs(np.fft.rfft(series - series.mean(), 2 * n)) ** 2
+    covariance = np.fft.irfft(power)[: n // 2]
+    return np.asarray(covariance / covariance[0])

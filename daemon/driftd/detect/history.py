@@ -1,0 +1,56 @@
+"""Windows since the reference, newest first, in buckets that double: O(log) memory for every recent stretch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from driftd.profile import Layout, Profile
+from driftd.profile.binning import Ints
+
+SPANS = (1, 2, 4, 8)
+BUCKETS_A_SPAN = 3
+MOST_BUCKETS = len(SPANS) * BUCKETS_A_SPAN
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Consecutive windows, merged."""
+
+    windows: int
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class History:
+    """At most three buckets each of 1, 2, 4 and 8 windows (the structure of ADWIN's; Bifet & Gavaldà 2007)."""
+
+    buckets: tuple[Bucket, ...] = ()
+
+    def push(self, window: Profile) -> tuple["History", Bucket | None]:
+        """Add a window; return the new history and the oldest bucket if it fell out."""
+        buckets = [Bucket(1, window), *self.buckets]
+        for span in SPANS:
+            own = [place for place, bucket in enumerate(buckets) if bucket.windows == span]
+            if len(own) <= BUCKETS_A_SPAN:
+                continue
+            if span == SPANS[-1]:
+                return History(tuple(buckets[:-1])), buckets[-1]
+            newer, older = buckets[own[-2]], buckets[own[-1]]
+            buckets[own[-2] : own[-1] + 1] = [Bucket(2 * span, newer.profile.merge(older.profile))]
+        return History(tuple(buckets)), None
+
+    @property
+    def spans(self) -> Ints:
+        """How many windows the newest 1, 2, ... buckets hold."""
+        return np.cumsum([bucket.windows for bucket in self.buckets])
+
+    def cells(self, layout: Layout) -> Ints:
+        """Cells of the newest 1, 2, ... buckets together, shape (buckets, features, width)."""
+        if not self.buckets:
+            return np.zeros((0, len(layout.features), layout.width), np.int64)
+        return np.cumsum([bucket.profile.cells for bucket in self.buckets], axis=0)
+
+    @property
+    def rows(self) -> Ints:
+        """Rows of the newest 1, 2, ... buckets together."""
+        return np.cumsum([bucket.profile.rows for bucket in self.buckets])

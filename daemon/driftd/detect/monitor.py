@@ -1,0 +1,107 @@
+"""One step of detection, pure: reference, history and a window give a verdict and the next reference and history."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftd.detect.attribution import describe
+from driftd.detect.history import MOST_BUCKETS, History
+from driftd.detect.margins import Tested
+from driftd.detect.quality import problems
+from driftd.detect.reference import Reference
+from driftd.detect.settings import DriftSettings
+from driftd.detect.verdict import Verdict
+from driftd.profile import Profile
+from driftd.profile.binning import Floats, Ints
+
+# the newest window gets most of the budget, longer stretches less; together all of it
+WEIGHTS = 1 / np.arange(2, MOST_BUCKETS + 2)
+WEIGHTS /= WEIGHTS.sum()
+WARN = 0.1
+SMALLEST_P = 1e-15  # below, asymptotic laws say nothing
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The stretches of windows that end now, each against all rows before it, shape (blocks, features, width)."""
+
+    reference: Ints
+    current: Ints
+    sizes: tuple[Floats, Floats]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a window leads to."""
+
+    verdict: Verdict
+    reference: Reference
+    history: History
+
+
+def step(reference: Reference, history: History, window: Profile, settings: DriftSettings) -> Step:
+    """Judge a window."""
+    if reason := reference.unarmed:
+        return Step(Verdict(armed=False, reason=reason), reference.grown(window), history)
+    level = 1 / settings.false_alarms
+    broken = problems(reference, reference.profile, window, level, settings.min_effect)
+    if broken:
+        verdict = Verdict(armed=True, threshold=settings.false_alarms, quality=True, problems=tuple(broken))
+        return Step(verdict, reference, history)
+    extended, oldest = history.push(window)
+    young = reference.profile.rows < settings.reference_rows
+    verdict = judge(reference, extended, settings, young=young)
+    if oldest is not None and young and not verdict.warn:
+        reference = reference.grown(oldest.profile)
+    return Step(verdict, reference, extended)
+
+
+def judge(reference: Reference, history: History, settings: DriftSettings, *, young: bool) -> Verdict:
+    """Say what the newest windows show."""
+    blocks = blocks_of(reference, history, young=young)
+    tested = reference.margins.test(blocks.reference, blocks.current)
+    tested.p_values[:, reference.constant & ~varying(history)] = 1.0
+    joint = reference.joint.p_values(blocks.reference, blocks.current, blocks.sizes)
+    evidence = combine(reference, tested, joint) * WEIGHTS[: len(joint)]
+    threshold = settings.false_alarms
+    worth = tested.effects.max(-1) >= settings.min_effect
+    alarms = np.flatnonzero((evidence >= threshold) & worth)
+    alarm = len(alarms) > 0
+    place = int(alarms[evidence[alarms].argmax()]) if alarm else int(evidence.argmax())
+    columns = describe(reference, blocks.reference[place], blocks.current[place], settings, alarm=alarm)
+    return Verdict(
+        armed=True,
+        alarm=alarm,
+        warn=bool(evidence[place] >= WARN * threshold),
+        evidence=float(evidence[place]),
+        threshold=threshold,
+        windows=int(history.spans[place]),
+        onset_windows_back=int(history.spans[place]) - 1 if alarm else None,
+        columns=columns,
+    )
+
+
+def blocks_of(reference: Reference, history: History, *, young: bool) -> Blocks:
+    """Put each stretch against the reference, a young one together with the windows before the stretch."""
+    current = history.cells(reference.layout)
+    rows = history.rows
+    base = reference.profile
+    older = current[-1] - current if young else np.zeros_like(current)
+    before = base.rows + (rows[-1] - rows if young else np.zeros_like(rows))
+    return Blocks(base.cells + older, current, (before.astype(np.float64), rows.astype(np.float64)))
+
+
+def varying(history: History) -> NDArray[np.bool_]:
+    """Return the features that vary in each of the two newest windows, not only in the one in which they step."""
+    newest = [(bucket.profile.cells > 0).sum(-1) > 1 for bucket in history.buckets[:2]]
+    return np.asarray(newest[0] & newest[-1] & (len(newest) > 1))
+
+
+def combine(reference: Reference, tested: Tested, joint: Floats) -> Floats:
+    """Return how rare each block is, 1 / p: half of the budget for single features, half for all together."""
+    features = max(int(reference.tested.sum()), 1)
+    single = tested.p_values.min(-1) * features
+    if reference.joint.groups:
+        single = 2 * np.minimum(single, joint)
+    return np.asarray(1 / np.clip(single, SMALLEST_P, 1.0))

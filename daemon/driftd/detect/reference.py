@@ -1,0 +1,161 @@
+"""What windows are judged against: cells, counts, and what was learnt about the rows before arming."""
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from driftd.detect.dependence import blocks_of, design_effects
+from driftd.detect.joint import Group, Joint
+from driftd.detect.margins import Margins
+from driftd.errors import UnreadableFileError
+from driftd.profile import Layout, Profile, systematic
+from driftd.profile.binning import Floats, Ints
+from driftd.profile.codec import pack, unpack
+from driftd.profile.features import Column
+
+LEAST_EFFECTIVE_ROWS = 100
+MOVING = 0.01
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The rows of a regime, as counts.
+
+    Attributes:
+        layout: Features and cells.
+        anchor: Cells as they were when it was built; coarse cells and scores follow from them.
+        profile: Counts now: those of the anchor and of windows in control that joined.
+        design: Design effect of each feature.
+        joint: The scores that are tested together.
+        moving: Whether its own rows still drift from their first half to their second.
+    """
+
+    layout: Layout
+    anchor: Ints
+    profile: Profile
+    design: Floats
+    joint: Joint
+    moving: bool = False
+
+    @classmethod
+    def build(
+        cls, read: Callable[[], Iterable[pa.RecordBatch]], columns: Sequence[Column], *, window_rows: int
+    ) -> "Reference":
+        """Make a reference of rows; `read` yields them from the start each time, in order of arrival."""
+        sample = systematic(read())
+        if sample is None or not sample.num_rows:
+            raise UnreadableFileError("a reference needs rows, and there are none", remedy="give it data")
+        layout = Layout.fit(sample, columns)
+        profile = Profile.of(layout, read())
+        head = layout.codes(_head(read(), sample.num_rows))
+        blocks = blocks_of(head.shape[1], window_rows)
+        design, alike = design_effects(layout, profile.cells, head, blocks)
+        enough = profile.rows / design >= LEAST_EFFECTIVE_ROWS
+        joint = Joint.fit(layout, profile.cells, layout.codes(sample), enough)
+        joint, together = joint.settle(head, blocks, design)
+        moving = min(together, float(alike.min(initial=1.0)) * len(alike)) <= MOVING
+        return cls(layout, profile.cells, profile, design, joint, moving)
+
+    @cached_property
+    def margins(self) -> Margins:
+        return Margins(self.layout, self.anchor, self.design, self.tested)
+
+    @cached_property
+    def tested(self) -> NDArray[np.bool_]:
+        """Which features have enough rows, counted as independent ones, to be judged by; shape (features,)."""
+        enough = self.profile.rows / self.design >= LEAST_EFFECTIVE_ROWS
+        return np.array([not skip for skip in self.layout.skipped], dtype=bool) & enough
+
+    @cached_property
+    def constant(self) -> NDArray[np.bool_]:
+        """Which features had one value only; shape (features,)."""
+        return np.asarray((self.anchor > 0).sum(-1) <= 1)
+
+    @property
+    def unarmed(self) -> str | None:
+        """Why windows cannot be judged against it, or None."""
+        if self.tested.any():
+            return None
+        candidates = [place for place, skip in enumerate(self.layout.skipped) if not skip]
+        if not candidates:
+            return "no column can be tested: " + "; ".join(self.layout.notes)
+        best = min(candidates, key=lambda place: self.design[place])
+        design = self.design[best]
+        why = f": even in {self.layout.features[best].name} {design:.1f} rows count as one" if design > 1 else ""
+        return (
+            f"the reference has {self.profile.rows} rows and needs {int(np.ceil(LEAST_EFFECTIVE_ROWS * design))}{why}"
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """What was recognised about the columns, for a person."""
+        notes = list(self.layout.notes)
+        for place, feature in enumerate(self.layout.features):
+            if self.design[place] > 1:
+                what = "" if self.tested[place] else f"; not tested before {LEAST_EFFECTIVE_ROWS} such rows are there"
+                notes.append(
+                    f"{feature.name}: neighbouring rows resemble each other, {self.design[place]:.1f} count as one{what}"
+                )
+        return notes
+
+    def grown(self, profile: Profile) -> "Reference":
+        """Return this reference with more rows of its regime."""
+        return replace(self, profile=self.profile.merge(profile))
+
+    def to_bytes(self) -> bytes:
+        """Serialise; equal references give equal bytes."""
+        arrays = {
+            "anchor": self.anchor,
+            "cells": self.profile.cells,
+            "tallies": self.profile.tallies,
+            "design": self.design,
+        }
+        for place, group in enumerate(self.joint.groups):
+            arrays |= {
+                f"owners{place}": group.owners,
+                f"scores{place}": group.scores,
+                f"whitening{place}": group.whitening,
+            }
+        groups = [
+            [[each.hex() for each in group.excess], group.rows, group.design.hex()] for group in self.joint.groups
+        ]
+        return zlib.compress(
+            pack({"layout": self.layout.to_json(), "groups": groups, "moving": self.moving}, arrays), 1
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Reference":
+        header, arrays = unpack(zlib.decompress(data))
+        groups = tuple(
+            Group(
+                arrays[f"owners{place}"],
+                arrays[f"scores{place}"],
+                arrays[f"whitening{place}"],
+                (float.fromhex(second), float.fromhex(third)),
+                rows,
+                float.fromhex(design),
+            )
+            for place, ((second, third), rows, design) in enumerate(header["groups"])
+        )
+        profile = Profile(arrays["cells"], arrays["tallies"])
+        layout = Layout.from_json(header["layout"])
+        return cls(layout, arrays["anchor"], profile, arrays["design"], Joint(groups), header["moving"])
+
+
+def _head(batches: Iterable[pa.RecordBatch], rows: int) -> pa.RecordBatch:
+    """Return the first rows, as neighbours."""
+    kept, left = [], rows
+    batches = iter(batches)
+    first = next(batches)
+    for batch in chain([first], batches):
+        if left <= 0:
+            break
+        kept.append(batch.slice(0, left))
+        left -= kept[-1].num_rows
+    return pa.Table.from_batches(kept).unify_dictionaries().combine_chunks().to_batches()[0]

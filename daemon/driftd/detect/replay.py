@@ -1,0 +1,140 @@
+"""A recorded stream, judged as it would have been when it came: no line depends on a later row."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from driftd.detect.history import BUCKETS_A_SPAN, SPANS, History
+from driftd.detect.monitor import step
+from driftd.detect.reference import Reference
+from driftd.detect.regime import COLLECTING, MOVING, settled
+from driftd.detect.settings import DriftSettings
+from driftd.detect.verdict import Verdict
+from driftd.profile import Profile
+from driftd.profile.features import Column
+
+MEMORY = (BUCKETS_A_SPAN + 1) * sum(SPANS)
+
+
+@dataclass
+class Stream:
+    """Rows that are taken from the front and can be given back."""
+
+    batches: Iterator[pa.RecordBatch]
+    waiting: deque[pa.RecordBatch] = field(default_factory=deque)
+    position: int = 0
+
+    def take(self, rows: int) -> list[pa.RecordBatch] | None:
+        """Return the next rows, or None where fewer are left."""
+        have = sum(batch.num_rows for batch in self.waiting)
+        while have < rows:
+            batch = next(self.batches, None)
+            if batch is None:
+                return None
+            self.waiting.append(batch)
+            have += batch.num_rows
+        taken = []
+        left = rows
+        while left:
+            batch = self.waiting.popleft()
+            taken.append(batch.slice(0, left))
+            if batch.num_rows > left:
+                self.waiting.appendleft(batch.slice(left))
+            left -= taken[-1].num_rows
+        self.position += rows
+        return taken
+
+    def give_back(self, batches: Sequence[pa.RecordBatch]) -> None:
+        """Put rows back to the front."""
+        self.waiting.extendleft(reversed(batches))
+        self.position -= sum(batch.num_rows for batch in batches)
+
+
+def replay_rows(
+    batches: Iterable[pa.RecordBatch], columns: Sequence[Column], settings: DriftSettings, *, reference_rows: int
+) -> Iterator[dict[str, Any]]:
+    """Judge windows; after an alarm the rows that begin with its window are the next reference.
+
+    While that still moves, windows are not judged, and the newest rows are the reference.
+    """
+    stream = Stream(iter(batches))
+    waits = 0
+    while rows := stream.take(reference_rows):
+        reference, history = _build(rows, columns, settings), History()
+        while window := stream.take(settings.window_rows):
+            if reference.moving and waits:
+                waits -= 1
+                yield _line(stream.position, Verdict(armed=False, reason=MOVING))
+                rows = last([*rows, *window], reference_rows)
+                reference = _build(rows, columns, settings)
+                continue
+            done = step(reference, history, Profile.of(reference.layout, window), settings)
+            reference, history = done.reference, done.history
+            yield _line(stream.position, done.verdict)
+            if done.verdict.alarm:
+                stream.give_back(window)
+                waits = settings.patience
+                break
+
+
+def replay_daemon(
+    batches: Iterable[pa.RecordBatch], columns: Sequence[Column], settings: DriftSettings, *, reference_rows: int
+) -> Iterator[dict[str, Any]]:
+    """Judge windows; after an alarm those of the new regime are collected until there are enough to go on."""
+    stream = Stream(iter(batches))
+    rows = stream.take(reference_rows)
+    if rows is None:
+        return
+    reference, history = _build(rows, columns, settings), History()
+    recent: deque[list[pa.RecordBatch]] = deque(maxlen=MEMORY)
+    regime: list[list[pa.RecordBatch]] | None = None
+    while window := stream.take(settings.window_rows):
+        if regime is not None:
+            regime.append(window)
+            yield _line(stream.position, Verdict(armed=False, reason=COLLECTING))
+            if (found := _watchable(regime, columns, settings)) is not None:
+                reference, history, regime = found, History(), None
+                recent.clear()
+            continue
+        recent.append(window)
+        done = step(reference, history, Profile.of(reference.layout, window), settings)
+        reference, history = done.reference, done.history
+        yield _line(stream.position, done.verdict)
+        if done.verdict.alarm:
+            regime = list(recent)[-1 - (done.verdict.onset_windows_back or 0) :]
+
+
+def last(batches: Sequence[pa.RecordBatch], rows: int) -> list[pa.RecordBatch]:
+    """Return the newest rows."""
+    kept: deque[pa.RecordBatch] = deque()
+    left = rows
+    for batch in reversed(batches):
+        if left <= 0:
+            break
+        kept.appendleft(batch.slice(max(batch.num_rows - left, 0)))
+        left -= kept[0].num_rows
+    return list(kept)
+
+
+def _watchable(
+    regime: Sequence[Sequence[pa.RecordBatch]], columns: Sequence[Column], settings: DriftSettings
+) -> Reference | None:
+    """Make a reference of a regime, if it is ready."""
+    rows = [batch for window in regime for batch in window]
+    have = sum(batch.num_rows for batch in rows)
+    if have < settings.rows_to_watch:
+        return None
+    reference, wait = settled(lambda newest: last(rows, newest), columns, settings, have)
+    return None if wait else reference
+
+
+def _build(rows: Sequence[pa.RecordBatch], columns: Sequence[Column], settings: DriftSettings) -> Reference:
+    return Reference.build(lambda: rows, columns, window_rows=settings.window_rows)
+
+
+def _line(row_end: int, verdict: Verdict) -> dict[str, Any]:
+    said = verdict.to_json()
+    return {"row_end": row_end, "drift": said.pop("alarm"), **said}

@@ -1,0 +1,109 @@
+"""What the daemon asks a worker process to do. Everything that crosses is plain data; same inputs, same bytes."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from driftd.detect.history import Bucket, History
+from driftd.detect.monitor import step
+from driftd.detect.reference import Reference
+from driftd.detect.regime import MOVING, build, settled
+from driftd.detect.settings import DriftSettings
+from driftd.detect.verdict import Verdict
+from driftd.profile import Profile
+from driftd.profile.codec import pack, unpack
+from driftd.readers import Schema, Span, read_spans
+
+
+@dataclass(frozen=True)
+class ReferenceBuilt:
+    """A reference as bytes, and what was found out about its rows."""
+
+    blob: bytes
+    rows: int
+    armed: bool
+    reason: str | None
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What judging a window leaves: its counts, the detector's state, the reference if it grew, and the verdict."""
+
+    profile: bytes
+    state: bytes
+    reference: bytes | None
+    verdict: Verdict
+
+
+def build_reference(
+    spans: Sequence[Span], schema: Schema, settings: DriftSettings, *, settle: bool = False
+) -> ReferenceBuilt:
+    """Make a reference of rows, in their order of arrival.
+
+    With `settle` they are those of a new regime: if it still moves, its newest rows are taken, and while these move as well the
+    answer is `armed=False`, until the regime had the settings' patience to settle.
+    """
+    watched = watched_schema(schema, settings)
+    made = settled if settle else build
+    reference, moving = made(lambda rows: _read(newest(spans, rows), watched), watched.columns, settings, _rows(spans))
+    reason = MOVING if moving else reference.unarmed
+    return ReferenceBuilt(reference.to_bytes(), reference.profile.rows, reason is None, reason, reference.notes)
+
+
+def newest(spans: Sequence[Span], rows: int) -> list[Span]:
+    """Return where the newest rows are."""
+    kept: list[Span] = []
+    left = rows
+    for span in reversed(spans):
+        if left <= 0:
+            break
+        skip = max(span.rows - left, 0)
+        kept.insert(0, Span(span.path, span.first + skip, span.rows - skip))
+        left -= span.rows - skip
+    return kept
+
+
+def _rows(spans: Sequence[Span]) -> int:
+    return sum(span.rows for span in spans)
+
+
+def judge(
+    reference: bytes, state: bytes | None, spans: Sequence[Span], schema: Schema, settings: DriftSettings
+) -> Judgement:
+    """Judge the rows of one window after the windows that `state` remembers."""
+    known = Reference.from_bytes(reference)
+    window = Profile.of(known.layout, _read(spans, watched_schema(schema, settings)))
+    done = step(known, load_history(state), window, settings)
+    grown = None if done.reference is known else done.reference.to_bytes()
+    return Judgement(window.to_bytes(), save_history(done.history), grown, done.verdict)
+
+
+def watched_schema(schema: Schema, settings: DriftSettings) -> Schema:
+    """Leave out the columns that are not to be looked at."""
+    return schema.subset(name for name in schema.names if name not in settings.ignore)
+
+
+def save_history(history: History) -> bytes:
+    """Serialise a history."""
+    cells = np.array([bucket.profile.cells for bucket in history.buckets])
+    tallies = np.array([bucket.profile.tallies for bucket in history.buckets])
+    windows = [bucket.windows for bucket in history.buckets]
+    arrays = {"cells": cells.astype(np.int64), "tallies": tallies.astype(np.int64)}
+    return zlib.compress(pack({"windows": windows}, arrays), 1)
+
+
+def load_history(state: bytes | None) -> History:
+    """Read what `save_history` wrote; without a state the history is empty."""
+    if state is None:
+        return History()
+    header, arrays = unpack(zlib.decompress(state))
+    profiles = map(Profile, arrays["cells"], arrays["tallies"])
+    return History(tuple(Bucket(windows, each) for windows, each in zip(header["windows"], profiles, strict=True)))
+
+
+def _read(spans: Sequence[Span], schema: Schema) -> Iterator[pa.RecordBatch]:
+    return read_spans(spans, schema)

@@ -1,0 +1,142 @@
+"""Cells that a reference fixes once, so that counts of any rows can be added and compared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+QUANTILES = 256
+TAILS = (1 / 512, 1 / 1024, 1 / 2048, 1 / 4096)
+FEW = 32
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Cells of a numeric feature: between quantiles of the reference, finer in the tails, one for each frequent value.
+
+    A cell holds the values above one edge up to and with the next. The outermost two hold what lies absurdly far from
+    the reference: such values are counted apart, as broken data.
+
+    Attributes:
+        edges: Increasing, shape (k,); k + 1 cells.
+    """
+
+    edges: Floats
+
+    @classmethod
+    def fit(cls, values: Floats, far: float = np.inf) -> "Axis":
+        """Place the edges for the finite values of a reference, shape (n,), n >= 1.
+
+        Absurdly far is what lies beyond its smallest or largest value by more than `far` times their distance. Codes and
+        other columns of few values have no scale for that.
+        """
+        ordered = np.sort(values)
+        n = len(ordered)
+        grid = np.concatenate([np.arange(1, QUANTILES + 1) / QUANTILES, TAILS, 1 - np.array(TAILS)])
+        distinct = np.unique(ordered)
+        inner = distinct if len(distinct) <= QUANTILES else ordered[np.ceil(np.sort(grid) * n).astype(int) - 1]
+        low, high = float(ordered[0]), float(ordered[-1])
+        largest = np.finfo(np.float64).max
+        reach = min(far * (high / 2 - low / 2), largest / 2) * 2 if len(distinct) > FEW else np.inf
+        ends = np.array([max(low - reach, -largest), min(high + reach, largest)])
+        below = max(np.nextafter(low, -np.inf), -largest)
+        return cls(np.unique(np.concatenate([ends, [below], inner, [high]])))
+
+    @property
+    def size(self) -> int:
+        """Number of cells between the two far ones."""
+        return len(self.edges) - 1
+
+    @property
+    def positions(self) -> Floats:
+        """Where each cell between the far ones lies: its upper edge, the last one at the reference's largest value."""
+        return np.concatenate([self.edges[1:-1], self.edges[-2:-1]])
+
+    def count(self, values: Floats) -> tuple[Ints, int, int]:
+        """Count finite values in the cells; also how many are far below and far above."""
+        # searching the edges in the sorted values costs a sixteenth of searching the values in the edges
+        places = np.searchsorted(np.sort(values), self.edges, side="right")
+        counts = np.diff(places, prepend=0, append=len(values)).astype(np.int64)
+        return counts[1:-1], int(counts[0]), int(counts[-1])
+
+    def codes(self, values: Floats) -> Ints:
+        """Return each value's cell; -1 for values that are far off or not finite."""
+        cells = np.searchsorted(self.edges, values, side="left").astype(np.int64) - 1
+        return np.where(np.isfinite(values) & (cells >= 0) & (cells < self.size), cells, -1)
+
+
+def digest(value: str) -> int:
+    """Return 63 bits that stand for a value whose text is not kept."""
+    return int.from_bytes(blake2b(value.encode(), digest_size=8).digest(), "little") >> 1
+
+
+@dataclass(frozen=True)
+class Values:
+    """Cells of a category: its most frequent values in the reference, then `other` (seen, rarer) and `unseen`.
+
+    Attributes:
+        values: By falling count, at most LIMIT.
+        others: Digests of the other values that the reference holds.
+    """
+
+    values: tuple[str, ...]
+    others: frozenset[int]
+    index: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    LIMIT: ClassVar[int] = 250
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", {value: place for place, value in enumerate(self.values)})
+
+    @classmethod
+    def fit(cls, counts: Mapping[str, int]) -> "Values":
+        """Choose the cells for the counted values of a reference."""
+        ordered = sorted(counts, key=lambda value: (-counts[value], value))
+        return cls(tuple(ordered[: cls.LIMIT]), frozenset(map(digest, ordered[cls.LIMIT :])))
+
+    @property
+    def size(self) -> int:
+        """Number of cells, `other` and `unseen` included."""
+        return len(self.values) + 2
+
+    def place(self, value: str) -> int:
+        """Return the cell of a value."""
+        known = self.index.get(value)
+        if known is not None:
+            return known
+        return len(self.values) + (0 if self.others and digest(value) in self.others else 1)
+
+    def codes(self, column: pa.DictionaryArray) -> Ints:
+        """Return each row's cell; -1 for null."""
+        cells = np.array([*(self.place(v) for v in column.dictionary.to_pylist()), -1], dtype=np.int64)
+        rows = column.indices.fill_null(len(cells) - 1).to_numpy(zero_copy_only=False)
+        return np.asarray(cells[rows])
+
+    def count(self, column: pa.DictionaryArray) -> Ints:
+        """Count the rows that are not null in the cells."""
+        codes = self.codes(column)
+        return np.bincount(codes[codes >= 0], minlength=self.size).astype(np.int64)
+
+
+Binning = Axis | Values
+
+
+def binning_to_json(binning: Binning) -> dict[str, Any]:
+    """Return plain data that `binning_from_json` reads without loss."""
+    if isinstance(binning, Axis):
+        return {"edges": [float(edge).hex() for edge in binning.edges]}
+    return {"values": list(binning.values), "others": sorted(binning.others)}
+
+
+def binning_from_json(data: Mapping[str, Any]) -> Binning:
+    """Read what `binning_to_json` wrote."""
+    if "edges" in data:
+        return Axis(np.array([float.fromhex(edge) for edge in data["edges"]]))
+    return Values(tuple(data["values"]), frozenset(data["others"]))

@@ -1,0 +1,133 @@
+"""The fixed frame of a profile: features, their cells, and what was recognised about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftd.profile.binning import Axis, Binning, Ints, Values, binning_from_json, binning_to_json
+from driftd.profile.features import Column, Feature, Numbers, extract, features_of, labels_in
+from driftd.profile.traits import category_trait, number_trait
+
+FAR = 3.0  # ranges of the reference beyond which a number is broken, not moved
+# what is tallied for each feature beside its cells
+TALLIES = ("rows", "nulls", "not_finite", "far_below", "far_above")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Features in order with their binning, made once from the rows of a reference.
+
+    Attributes:
+        features: What is counted.
+        binnings: The cells of each feature.
+        skipped: For each feature why it is not tested, or "".
+        notes: What was recognised and what was done about it, for a person.
+    """
+
+    features: tuple[Feature, ...]
+    binnings: tuple[Binning, ...]
+    skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def fit(cls, sample: pa.RecordBatch, columns: Sequence[Column]) -> "Layout":
+        """Fix the cells by rows of the reference, in their order of arrival."""
+        features = features_of(columns, labels_in(sample, columns))
+        binnings: list[Binning] = []
+        skipped, notes = [], []
+        for feature, values in zip(features, extract(sample, features), strict=True):
+            binning, skip, note = _recognise(feature, values)
+            binnings.append(binning)
+            skipped.append(skip)
+            if note:
+                notes.append(f"{feature.name}: {note}")
+        return cls(tuple(features), tuple(binnings), tuple(skipped), tuple(notes))
+
+    @cached_property
+    def width(self) -> int:
+        """Cells of the feature that has most."""
+        return max((binning.size for binning in self.binnings), default=1)
+
+    @cached_property
+    def ordered(self) -> Ints:
+        """Places of the tested features on an axis."""
+        return self._tested(True)
+
+    @cached_property
+    def unordered(self) -> Ints:
+        """Places of the tested features in categories."""
+        return self._tested(False)
+
+    def _tested(self, ordered: bool) -> Ints:
+        return np.array(
+            [i for i, f in enumerate(self.features) if f.ordered is ordered and not self.skipped[i]], dtype=np.int64
+        )
+
+    def count(self, batch: pa.RecordBatch) -> tuple[Ints, Ints]:
+        """Count rows: cells of shape (features, width) and tallies of shape (features, 5)."""
+        cells = np.zeros((len(self.features), self.width), dtype=np.int64)
+        tallies = np.zeros((len(self.features), len(TALLIES)), dtype=np.int64)
+        for place, values in enumerate(extract(batch, self.features)):
+            binning = self.binnings[place]
+            if isinstance(binning, Axis):
+                finite = values.values[np.isfinite(values.values)]
+                counts, below, above = binning.count(finite)
+                tallies[place] = (batch.num_rows, values.nulls, len(values.values) - len(finite), below, above)
+            else:
+                counts = binning.count(cast("pa.DictionaryArray", values))
+                tallies[place, :2] = (batch.num_rows, cast("pa.DictionaryArray", values).null_count)
+            cells[place, : len(counts)] = counts
+        return cells, tallies
+
+    def codes(self, batch: pa.RecordBatch) -> Ints:
+        """Return the cell of each row for each feature, shape (features, rows); -1 where it has none."""
+        codes = np.full((len(self.features), batch.num_rows), -1, dtype=np.int64)
+        for place, values in enumerate(extract(batch, self.features)):
+            binning = self.binnings[place]
+            if isinstance(binning, Axis):
+                where = slice(None) if values.valid is None else values.valid
+                codes[place, where] = binning.codes(values.values)
+            else:
+                codes[place] = binning.codes(values)
+        return codes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `from_json` reads without loss."""
+        return {
+            "features": [[f.column, f.kind, f.part] for f in self.features],
+            "binnings": [binning_to_json(binning) for binning in self.binnings],
+            "skipped": list(self.skipped),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Layout":
+        """Read what `to_json` wrote."""
+        return cls(
+            tuple(Feature(column, kind, part) for column, kind, part in data["features"]),
+            tuple(binning_from_json(each) for each in data["binnings"]),
+            tuple(data["skipped"]),
+            tuple(data["notes"]),
+        )
+
+
+def _recognise(feature: Feature, values: Numbers | pa.DictionaryArray) -> tuple[Binning, str, str]:
+    """Return the cells of one feature, why it is not tested or "", and a note."""
+    if isinstance(values, Numbers):
+        finite = values.values[np.isfinite(values.values)]
+        skip, note = number_trait(finite)
+        return (
+            Axis.fit(finite if len(finite) else np.zeros(1), FAR if feature.kind == "numeric" else np.inf),
+            skip,
+            note,
+        )
+    counted = pc.value_counts(values).to_pylist()
+    counts = {each["values"]: each["counts"] for each in counted if each["values"] is not None}
+    skip, note = category_trait(counts)
+    # the values of an identifier tell nothing and may be personal: none is kept
+    return Values.fit({} if skip else counts), skip, note
