@@ -268,8 +268,11 @@ class Admission:
         """Say whether the content was admitted before. Earlier files come to their end first, so the answer is final."""
         if self._settings.source.duplicates == "accept":
             return False
-        query = "project = ? AND sha256 = ? AND id < ? AND state = ?"
-        return tables.files.first(self._journal, query, self._name, row.sha256, row.id, FileState.ADMITTED) is not None
+        query = """
+            SELECT 1 FROM files INDEXED BY files_by_content
+            WHERE project = ? AND sha256 = ? AND id < ? AND state = 'admitted' LIMIT 1
+        """
+        return bool(self._journal.rows(query, self._name, row.sha256, row.id))
 
     def _emit(self, kind: str, row: File, **data: object) -> None:
         self._journal.emit(kind, project=self._name, subject=row.id, file=row.name, **data)
