@@ -1,0 +1,119 @@
+"""Answers what people asked for with a command; the answer stands in the row of the request."""
+
+from typing import TYPE_CHECKING
+
+from driftd.errors import DriftdError, RefusedError
+from driftd.intake import Intake, quarantine
+from driftd.journal import Journal, tables
+from driftd.journal.records import ProjectState, Request, RequestState, RunState
+from driftd.projects import incidents
+from driftd.projects.dispatch import Dispatcher
+from driftd.retrain import approval
+from driftd.retrain.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Answers:
+    """One method a kind of request; each returns what to tell the person."""
+
+    def __init__(self, name: str, journal: Journal, runner: Runner, intake: Intake, dispatch: Dispatcher) -> None:
+        self.name = name
+        self.journal = journal
+        self.runner = runner
+        self.intake = intake
+        self.dispatch = dispatch
+        self._kinds: dict[str, Callable[[Request], str]] = {
+            "trigger": self._trigger,
+            "pause": self._pause,
+            "resume": self._resume,
+            "rollback": self._rollback,
+            "approve": self._approve,
+            "reject": self._reject,
+            "dismiss": self._dismiss,
+            "quarantine-retry": self._quarantine_retry,
+            "quarantine-drop": self._quarantine_drop,
+        }
+
+    def step(self) -> None:
+        """Answer every request that waits, oldest first."""
+        for request in tables.requests.all(
+            self.journal, "project = ? AND state = ?", self.name, RequestState.WAITING, order="id"
+        ):
+            try:
+                message, state = self._kinds[request.kind](request), RequestState.DONE
+            except DriftdError as error:
+                message, state = error.message + (f" ({error.remedy})" if error.remedy else ""), RequestState.REFUSED
+            except KeyError as error:
+                message, state = f"nothing here is called {error}", RequestState.REFUSED
+            with self.journal.write():
+                tables.requests.set(
+                    self.journal, "id = ?", request.id,
+                    state=state, answer={"message": message}, answered_at=self.journal.clock(),
+                )  # fmt: skip
+                self.journal.emit("request-answered", project=self.name, subject=request.id, kind=request.kind, message=message)  # fmt: skip
+
+    def _trigger(self, request: Request) -> str:
+        with self.journal.write():
+            incident = incidents.request_run(self.journal, self.name, request.arguments.get("by", "a person"))
+        self.dispatch.step()
+        held = self.dispatch.held
+        return f"incident {incident}: " + (f"waits: {held.reason}" if held else "the run has started")
+
+    def _pause(self, _request: Request) -> str:
+        return self._state(ProjectState.ACTIVE, ProjectState.PAUSED, "no run starts; intake and detection go on")
+
+    def _resume(self, _request: Request) -> str:
+        return self._state(ProjectState.PAUSED, ProjectState.ACTIVE, "runs may start again")
+
+    def _state(self, before: ProjectState, after: ProjectState, message: str) -> str:
+        found = tables.projects.get(self.journal, self.name).state
+        if found is not before:
+            raise RefusedError(f"the project is {found}")
+        with self.journal.write():
+            tables.projects.set(self.journal, "name = ?", self.name, state=after)
+            self.journal.emit("project-state", project=self.name, state=after)
+        return message
+
+    def _rollback(self, request: Request) -> str:
+        if self.dispatch.busy:
+            raise RefusedError("a run is on its way", remedy="wait for its end")
+        assignment = self.runner.roll_back(request.arguments.get("to"))
+        return f"{tables.models.get(self.journal, assignment.model_id).version} is in production again"
+
+    def _approve(self, request: Request) -> str:
+        run = self._waiting(request)
+        with self.journal.write():
+            approval.approve(self.journal, run, request.arguments.get("by", "a person"))
+        self.dispatch.step()
+        return f"run {run} goes on to its promotion"
+
+    def _reject(self, request: Request) -> str:
+        run = self._waiting(request)
+        with self.journal.write():
+            approval.reject(self.journal, run, request.arguments.get("by", "a person"))
+        self.dispatch.step()
+        return f"run {run} is rejected; the champion stays"
+
+    def _waiting(self, request: Request) -> int:
+        run = tables.runs.get(self.journal, int(request.arguments["run"]))
+        if run.project != self.name or run.state is not RunState.WAITING:
+            raise RefusedError(f"run {run.id} does not wait for approval: it is {run.state}")
+        return run.id
+
+    def _dismiss(self, request: Request) -> str:
+        incident = tables.incidents.get(self.journal, int(request.arguments["incident"]))
+        if incident.project != self.name or incident.closed_at is not None:
+            raise RefusedError(f"incident {incident.id} is not open here")
+        if self.dispatch.busy:
+            raise RefusedError("a run is on its way", remedy="wait for its end")
+        with self.journal.write():
+            incidents.dismiss(self.journal, incident)
+        return f"incident {incident.id} is closed"
+
+    def _quarantine_retry(self, request: Request) -> str:
+        return quarantine.retry(self.intake, int(request.arguments["file"]))
+
+    def _quarantine_drop(self, request: Request) -> str:
+        return quarantine.drop(self.intake, int(request.arguments["file"]))

@@ -1,0 +1,140 @@
+"""Which run comes next: the first model, or the answer to an open incident, once every gate is open."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from driftd.config import Project
+from driftd.journal import Journal, tables
+from driftd.journal.records import Incident, IncidentState, ProjectState, Run, RunState
+from driftd.projects import gates, incidents
+from driftd.retrain.runner import Runner
+
+
+class Dispatcher:
+    """Starts the runs of one project, one at a time, each in a thread; after a crash it goes on with the one that had begun."""
+
+    def __init__(
+        self, name: str, settings: Project, journal: Journal, runner: Runner, wake: Callable[[], None]
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.journal = journal
+        self.runner = runner
+        self.held: gates.Held | None = None
+        self._wake = wake
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def step(self) -> None:
+        """Settle what has ended, go on with what has begun, and begin what may begin."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self.settle()
+        run = tables.runs.first(self.journal, "project = ? AND ended_at IS NULL", self.name)
+        if run is not None:
+            if run.state is RunState.RUNNING:
+                self._execute(run.id)
+            return
+        self.held = None
+        if tables.projects.get(self.journal, self.name).state is ProjectState.NEW:
+            self._first_model()
+        elif (incident := incidents.drifting(self.journal, self.name)) is not None:
+            self._answer(incident)
+
+    @property
+    def busy(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop(self, timeout: float) -> bool:
+        """Interrupt the run, which goes on after the next start; return whether its thread has ended."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return not self.busy
+
+    def settle(self) -> None:
+        """Take over the outcome of runs whose incident still says that they are running."""
+        query = "state = ? AND id IN (SELECT incident_id FROM runs WHERE project = ?)"
+        for incident in tables.incidents.all(self.journal, query, IncidentState.RUNNING, self.name):
+            run = tables.runs.first(self.journal, "incident_id = ?", incident.id, order="id DESC")
+            if run is not None and run.ended_at is not None:
+                with self.journal.write():
+                    incidents.settle(self.journal, run, int(run.plan.get("regime_rows", 0)))
+
+    def _first_model(self) -> None:
+        """Without a champion nothing can be watched, so only failures hold this run back."""
+        failed = tables.runs.all(self.journal, "project = ?", self.name, order="id")
+        self.held = gates.backoff(self._facts(failed, rows=0, needed=0, failures=len(failed)))
+        if self.held is None:
+            self._begin("first-model", None, {"windows": None, "regime_from": None})
+
+    def _answer(self, incident: Incident) -> None:
+        hurried = "hurried_by" in incident.detail
+        rows = self._rows_from(incident.onset_window) if incident.onset_window else 0
+        needed = 0 if hurried else incident.retry_rows or self.settings.retrain.min_rows
+        runs = tables.runs.all(
+            self.journal, "project = ? AND cause <> 'first-model'", self.name, order="id DESC LIMIT 100"
+        )
+        facts = self._facts(runs[::-1], rows=rows, needed=needed, failures=incident.detail.get("failures", 0))
+        self.held = gates.held(self.settings.retrain, facts)
+        if self.held is None:
+            cause = "person" if hurried else incident.kind
+            self._begin(cause, incident, self._plan(incident, rows))
+
+    def _plan(self, incident: Incident, rows: int) -> dict[str, Any]:
+        """Fix what the run works on: every window that was judged and is in no champion's dataset yet."""
+        found = self.journal.rows(
+            "SELECT min(number) AS first, max(number) AS last FROM windows"
+            " WHERE project = ? AND state <> 'closed' AND batch IS NULL",
+            self.name,
+        )[0]
+        windows = None if found["first"] is None else [found["first"], found["last"]]
+        return {"windows": windows, "regime_from": incident.onset_window, "regime_rows": rows}
+
+    def _rows_from(self, window: int) -> int:
+        query = (
+            "SELECT coalesce(sum(rows), 0) AS n FROM windows WHERE project = ? AND number >= ? AND state <> 'closed'"
+        )
+        return int(self.journal.rows(query, self.name, window)[0]["n"])
+
+    def _facts(self, runs: list[Run], *, rows: int, needed: int, failures: int) -> gates.Facts:
+        return gates.Facts(
+            now=self.journal.clock(),
+            rows=rows,
+            needed=needed,
+            paused=tables.projects.get(self.journal, self.name).state is ProjectState.PAUSED,
+            ended=tuple(run.ended_at for run in runs if run.ended_at is not None),
+            started=tuple(run.created_at for run in runs),
+            failures=failures,
+        )
+
+    def _begin(self, cause: str, incident: Incident | None, plan: dict[str, Any]) -> None:
+        with self.journal.write():
+            run_id = tables.runs.add(
+                self.journal, project=self.name, incident_id=incident.id if incident else None, cause=cause,
+                state=RunState.RUNNING, plan=plan, created_at=self.journal.clock(),
+            )  # fmt: skip
+            if incident is not None:
+                tables.incidents.set(self.journal, "id = ?", incident.id, state=IncidentState.RUNNING)
+            self.journal.emit("run-started", project=self.name, subject=run_id, cause=cause, **plan)
+        self._execute(run_id)
+
+    def _execute(self, run_id: int) -> None:
+        if self._stop.is_set():
+            return
+        self._thread = threading.Thread(target=self._work, args=(run_id,), name=f"run-{self.name}-{run_id}")
+        self._thread.start()
+
+    def _work(self, run_id: int) -> None:
+        try:
+            self.runner.execute(run_id, self._stop)
+        except Exception as error:  # noqa: BLE001  # a defect in a run must not start it again and again
+            with self.journal.write():
+                tables.runs.set(
+                    self.journal, "id = ? AND ended_at IS NULL", run_id,
+                    state=RunState.FAILED, error=repr(error), ended_at=self.journal.clock(),
+                )  # fmt: skip
+                self.journal.emit("run-failed", project=self.name, subject=run_id, error=repr(error))
+        finally:
+            self._wake()

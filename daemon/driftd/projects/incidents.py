@@ -1,0 +1,120 @@
+"""What opens, answers and closes an incident. Every function is called inside one journal write."""
+
+from typing import Any
+
+from driftd.journal import Journal, tables
+from driftd.journal.records import Incident, IncidentState, Run, RunState
+
+LIVE = "project = ? AND state <> 'closed'"
+NAMED = 3  # columns that a summary names
+
+
+def drifting(journal: Journal, project: str) -> Incident | None:
+    """Return the project's incident that a run can answer, if one is open."""
+    return tables.incidents.first(journal, f"{LIVE} AND kind IN ('drift', 'request')", project)
+
+
+def alarm(
+    journal: Journal, project: str, window: int, onset: int, verdict: dict[str, Any], reference_id: int | None
+) -> int:
+    """Open an incident for an alarm, or add it to the one that is open: one drift is one incident."""
+    collect = {**tables.projects.get(journal, project).detail, "collecting": {"from": onset}}
+    tables.projects.set(journal, "name = ?", project, reference_id=None, detail=collect)
+    summary = summarise(verdict)
+    found = drifting(journal, project)
+    if found is None:
+        incident_id = tables.incidents.add(
+            journal,
+            project=project,
+            kind="drift",
+            state=IncidentState.OPEN,
+            summary=summary,
+            detail={"verdict": verdict, "alarms": [window]},
+            window=window,
+            onset_window=onset,
+            reference_id=reference_id,
+            opened_at=journal.clock(),
+        )
+        journal.emit(
+            "incident-opened", project=project, subject=incident_id, window=window, onset=onset, summary=summary
+        )
+        return incident_id
+    detail = {**found.detail, "verdict": verdict, "alarms": [*found.detail.get("alarms", []), window]}
+    state = found.state if found.state is IncidentState.RUNNING else IncidentState.OPEN
+    tables.incidents.set(
+        journal, "id = ?", found.id, kind="drift", state=state, detail=detail, summary=summary,
+        window=window, onset_window=onset, retry_rows=None,
+        reference_id=found.reference_id or reference_id,
+    )  # fmt: skip
+    journal.emit("incident-moved", project=project, subject=found.id, window=window, onset=onset, summary=summary)
+    return found.id
+
+
+def summarise(verdict: dict[str, Any]) -> str:
+    """Say in a line what moved: the drifted columns, the largest effect first."""
+    moved = sorted((c for c in verdict["columns"] if c["drift"]), key=lambda c: -c["effect"])
+    if not moved:
+        return "the columns moved together"
+    names = ", ".join(f"{c['name']} ({c['effect']:.2f})" for c in moved[:NAMED])
+    more = len(moved) - NAMED
+    return names + (f" and {more} more" if more > 0 else "")
+
+
+def watch(journal: Journal, project: str, reference_id: int) -> None:
+    """Judge the next windows against a reference; a champion without a reference of its own is bound to it."""
+    detail = {k: v for k, v in tables.projects.get(journal, project).detail.items() if k != "collecting"}
+    tables.projects.set(journal, "name = ?", project, reference_id=reference_id, detail=detail)
+    if champion := tables.assignments.first(journal, "project = ?", project, order="number DESC"):
+        tables.models.set(journal, "id = ? AND reference_id IS NULL", champion.model_id, reference_id=reference_id)
+
+
+def request_run(journal: Journal, project: str, by: str) -> int:
+    """Open an incident because a person asked for a run, or hurry the one that is open."""
+    found = drifting(journal, project)
+    if found is not None:
+        tables.incidents.set(journal, "id = ?", found.id, detail={**found.detail, "hurried_by": by})
+        return found.id
+    incident_id = tables.incidents.add(
+        journal, project=project, kind="request", state=IncidentState.OPEN, summary=f"{by} asked for a run",
+        detail={"hurried_by": by}, opened_at=journal.clock(),
+    )  # fmt: skip
+    journal.emit("incident-opened", project=project, subject=incident_id, summary=f"{by} asked for a run")
+    return incident_id
+
+
+def settle(journal: Journal, run: Run, regime_rows: int) -> None:
+    """Take the outcome of a run that has ended over into its incident."""
+    if run.incident_id is None:
+        return
+    incident = tables.incidents.get(journal, run.incident_id)
+    if incident.state is not IncidentState.RUNNING:
+        return
+    detail = {k: v for k, v in incident.detail.items() if k != "hurried_by"}
+    detail["failures"] = detail.get("failures", 0) + 1 if run.state is RunState.FAILED else 0
+    if run.state is RunState.PROMOTED or (run.state is RunState.KEPT and incident.kind == "request"):
+        close(journal, incident, "promotion" if run.state is RunState.PROMOTED else "kept")
+        if project_reference := tables.projects.get(journal, run.project).reference_id:
+            watch(journal, run.project, project_reference)
+        return
+    retry = 2 * regime_rows if run.state is RunState.KEPT else incident.retry_rows
+    state = IncidentState.UNRESOLVED if run.state is RunState.KEPT else IncidentState.OPEN
+    if run.state is RunState.STOPPED and incident.kind == "request":
+        close(journal, incident, "person")
+        return
+    tables.incidents.set(journal, "id = ?", incident.id, state=state, retry_rows=retry, detail=detail)
+    journal.emit("incident-unresolved", project=run.project, subject=incident.id, run=run.id, retry_rows=retry)
+
+
+def close(journal: Journal, incident: Incident, resolution: str) -> None:
+    """End an incident."""
+    tables.incidents.set(
+        journal, "id = ?", incident.id, state=IncidentState.CLOSED, resolution=resolution, closed_at=journal.clock()
+    )
+    journal.emit("incident-closed", project=incident.project, subject=incident.id, resolution=resolution)
+
+
+def dismiss(journal: Journal, incident: Incident) -> None:
+    """A person says that it was nothing: watch against what the windows had left."""
+    close(journal, incident, "person")
+    if incident.kind == "drift" and incident.reference_id is not None:
+        watch(journal, incident.project, incident.reference_id)

@@ -1,0 +1,143 @@
+"""Windows become evidence, and evidence becomes incidents: a function of the admitted rows, in their order, and of nothing else."""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+from driftd.config import Project
+from driftd.detect import worker
+from driftd.detect.settings import DriftSettings
+from driftd.journal import Journal, tables
+from driftd.journal.files import write_file
+from driftd.journal.layout import Layout
+from driftd.journal.records import ProjectRow, Reference, Window, WindowState
+from driftd.journal.spans import spans_of
+from driftd.projects import incidents
+from driftd.readers import Schema
+
+
+class Judge:
+    """Judges the closed windows of one project, one at a time."""
+
+    def __init__(self, name: str, settings: Project, journal: Journal, layout: Layout, executor: Executor) -> None:
+        self.name = name
+        self.settings = DriftSettings.of(settings)
+        self.journal = journal
+        self.layout = layout
+        self.executor = executor
+
+    def step(self) -> bool:
+        """Take the oldest window that is to be judged; return whether there was one."""
+        window = tables.windows.first(
+            self.journal, "project = ? AND state = ?", self.name, WindowState.CLOSED, order="number"
+        )
+        project = tables.projects.get(self.journal, self.name)
+        if window is None or project.columns is None:
+            return False
+        if project.reference_id is None:
+            self._collect(project, window)
+        else:
+            self._judge(project, window, tables.references.get(self.journal, project.reference_id))
+        return True
+
+    def _judge(self, project: ProjectRow, window: Window, reference: Reference) -> None:
+        spans = spans_of(self.journal, [window])
+        old = (self.layout.references / reference.profile).read_bytes()
+        state = self._detector_before(window, reference)
+        schema = Schema.from_json(project.columns or [])
+        judgement = self.executor.submit(worker.judge, old, state, spans, schema, self.settings).result()
+        verdict = judgement.verdict
+        profile = f"{window.number:08d}.profile"
+        write_file(self.layout.windows / profile, judgement.profile)
+        grown = None
+        if judgement.reference is not None:
+            grown = f"{reference.id:06d}-{window.number:08d}.reference"
+            write_file(self.layout.references / grown, judgement.reference)
+        with self.journal.write():
+            if grown is not None:
+                rows = reference.rows + window.rows
+                tables.references.set(self.journal, "id = ?", reference.id, profile=grown, rows=rows)
+            tables.windows.set(
+                self.journal,
+                "id = ?",
+                window.id,
+                state=WindowState.JUDGED,
+                reference_id=reference.id,
+                profile=profile,
+                detector=judgement.state,
+                verdict=verdict.to_json(),
+                evidence=verdict.evidence,
+                judged_at=self.journal.clock(),
+            )
+            self.journal.emit(
+                "window-judged",
+                project=self.name,
+                subject=window.id,
+                window=window.number,
+                rows=window.rows,
+                evidence=verdict.evidence,
+                threshold=verdict.threshold,
+                armed=verdict.armed,
+            )
+            if verdict.alarm:
+                onset = max(1, window.number - (verdict.onset_windows_back or 0))
+                incidents.alarm(self.journal, self.name, window.number, onset, verdict.to_json(), reference.id)
+        if grown is not None:
+            (self.layout.references / reference.profile).unlink(missing_ok=True)
+
+    def _detector_before(self, window: Window, reference: Reference) -> bytes | None:
+        """Return the detector's state after the window before, if that was judged against the same reference."""
+        before = tables.windows.first(
+            self.journal,
+            "project = ? AND number = ? AND reference_id = ? AND detector IS NOT NULL",
+            self.name,
+            window.number - 1,
+            reference.id,
+        )
+        return before.detector if before else None
+
+    def _collect(self, project: ProjectRow, window: Window) -> None:
+        """Add a window to a new regime; once that has enough rows it is what the next windows are judged against."""
+        first = int(project.detail["collecting"]["from"])
+        regime = tables.windows.all(
+            self.journal,
+            "project = ? AND number BETWEEN ? AND ?",
+            self.name,
+            first,
+            window.number,
+            order="number",
+        )
+        built = None
+        if sum(w.rows for w in regime) >= self.settings.rows_to_watch:
+            built = self._build(project.columns or [], regime)
+        with self.journal.write():
+            now = self.journal.clock()
+            tables.windows.set(self.journal, "id = ?", window.id, state=WindowState.COLLECTED, judged_at=now)
+            self.journal.emit("window-collected", project=self.name, subject=window.id, window=window.number)
+            if built is not None:
+                self._watch(built, regime)
+
+    def _build(self, columns: list[dict[str, str]], regime: Sequence[Window]) -> tuple[str, worker.ReferenceBuilt]:
+        schema = Schema.from_json(columns)
+        spans = spans_of(self.journal, regime)
+        built = self.executor.submit(worker.build_reference, spans, schema, self.settings).result()
+        profile = f"windows-{regime[0].number:08d}-{regime[-1].number:08d}.reference"
+        write_file(self.layout.references / profile, built.blob)
+        return profile, built
+
+    def _watch(self, made: tuple[str, worker.ReferenceBuilt], regime: Sequence[Window]) -> None:
+        profile, built = made
+        made_of: dict[str, Any] = {"windows": [regime[0].number, regime[-1].number]}
+        reference_id = tables.references.add(
+            self.journal,
+            project=self.name,
+            profile=profile,
+            rows=built.rows,
+            made_of=made_of,
+            first_window=regime[0].number,
+            armed=built.armed,
+            reason=built.reason,
+            created_at=self.journal.clock(),
+        )
+        incidents.watch(self.journal, self.name, reference_id)
+        self.journal.emit("reference", project=self.name, subject=reference_id, rows=built.rows, **made_of)

@@ -1,0 +1,125 @@
+"""The loop of one project: what happens next, and when."""
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+
+from driftd.config import Project
+from driftd.errors import DriftdError
+from driftd.intake import Intake, close_windows
+from driftd.journal import Journal, tables
+from driftd.journal.layout import Layout
+from driftd.journal.records import ProjectState
+from driftd.projects.answers import Answers
+from driftd.projects.dispatch import Dispatcher
+from driftd.projects.judging import Judge
+from driftd.retrain.runner import Runner
+
+IDLE = 1.0  # seconds between signs of life
+RETRY = 5.0  # seconds before a step that failed is tried again
+
+
+class ProjectLoop:
+    """Requests, intake, windows, evidence, incidents and runs of one project, in a thread of its own.
+
+    Each step reads what to do from the journal and commits what it did, so the loop may end anywhere and go on there.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Project,
+        journal: Journal,
+        state_dir: Path,
+        executor: Executor,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.heartbeat = time.monotonic()
+        self.ready = False
+        self.problem: str | None = None
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        layout = Layout(state_dir, name)
+        self._runner = Runner(name, settings, journal, layout, executor, clock)
+        self._intake = Intake(name, settings, journal, layout, executor, clock)
+        self._judge = Judge(name, settings, journal, layout, executor)
+        self.dispatch = Dispatcher(name, settings, journal, self._runner, self.wake)
+        self._answers = Answers(name, journal, self._runner, self._intake, self.dispatch)
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"project-{name}")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self, timeout: float) -> bool:
+        """Stop at the next step; return whether everything has ended in time."""
+        deadline = time.monotonic() + timeout
+        self._stopping.set()
+        self._wake.set()
+        ended = self.dispatch.stop(timeout)
+        if self._thread.is_alive():
+            self._thread.join(max(0.0, deadline - time.monotonic()))
+        return ended and not self._thread.is_alive()
+
+    def _run(self) -> None:
+        started = False
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                if not started:
+                    self._begin()
+                    started = True
+                self._tick()
+                self.problem = self._intake.problem
+                self.ready = True
+            except Exception as error:  # noqa: BLE001  # whatever one step meets, the daemon lives and tries again
+                self._failed(error)
+                self._stopping.wait(RETRY)
+            self._sleep()
+        if started:
+            self._intake.stop()
+
+    def _begin(self) -> None:
+        with self._journal.write():
+            if tables.projects.first(self._journal, "name = ?", self.name) is None:
+                tables.projects.add(self._journal, name=self.name, state=ProjectState.NEW, columns=None, detail={})
+        self._runner.clean_up()
+        self._intake.start(self.wake)
+
+    def _tick(self) -> None:
+        steps = (
+            self._answers.step,
+            self.dispatch.step,
+            self._intake.scan,
+            lambda: close_windows(self._journal, self.name, self._settings, self._clock()),
+        )
+        for step in steps:
+            self.heartbeat = time.monotonic()
+            step()
+        while not self._stopping.is_set() and self._judge.step():
+            self.heartbeat = time.monotonic()
+            self.dispatch.step()  # after every window, so that what a run works on follows from the rows alone
+
+    def _sleep(self) -> None:
+        until = time.monotonic() + self._settings.source.scan_every
+        while not self._stopping.is_set() and time.monotonic() < until:
+            self.heartbeat = time.monotonic()
+            if self._wake.wait(IDLE):
+                return
+
+    def _failed(self, error: Exception) -> None:
+        self.problem = str(error)
+        if not isinstance(error, DriftdError):
+            self.problem = "".join(traceback.format_exception_only(error)).strip()
+        with self._journal.write():
+            where = traceback.format_exception(error)[-3:]
+            self._journal.emit("problem", project=self.name, message=self.problem, where="".join(where)[-2000:])

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from driftd.detect.dependence import block_sums, blocks_of, integrated_time, overdispersion
+
+
+@pytest.mark.parametrize("memory", [0.3, 0.6, 0.9])
+def test_the_autocorrelation_time_of_a_known_process(memory) -> None:
+    rng = np.random.default_rng(0)
+    series = rng.normal(size=20_000)
+    for i in range(1, len(series)):
+        series[i] += memory * series[i - 1]
+    assert integrated_time(series) == pytest.approx((1 + memory) / (1 - memory), rel=0.25)
+
+
+def test_independent_rows_are_worth_one_each() -> None:
+    rng = np.random.default_rng(1)
+    times = [integrated_time(rng.normal(size=2000)) for _ in range(300)]
+    assert np.mean(np.array(times) == 1.0) > 0.97
+
+
+def test_variation_is_split_between_and_within_halves() -> None:
+    rng = np.random.default_rng(2)
+    between, within = block_sums(rng.normal(size=(4000, 800)), blocks_of(800, 100))
+    assert between.mean() == pytest.approx(1, rel=0.1)
+    assert within.mean() == pytest.approx(6, rel=0.1)
+
+
+def test_blocks_that_differ_raise_the_design_effect() -> None:
+    assert overdispersion(60.0, 20) == 3.0
+    assert overdispersion(24.0, 20) == 1.0
