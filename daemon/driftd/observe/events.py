@@ -43,9 +43,21 @@ KINDS: dict[str, Meaning] = {
     "model-assigned": Meaning("notice", "models", "a model was put into production"),
     "project-state": Meaning("notice", None, "a project was paused or resumed, or has its first champion"),
     "request-answered": Meaning("notice", "requests", "what a person asked for was done or refused"),
+    "daemon-started": Meaning("notice", None, "the daemon started"),
+    "daemon-stopped": Meaning("notice", None, "the daemon was told to stop and has done so"),
+    "settings-taken": Meaning("notice", None, "new settings were taken over"),
+    "settings-refused": Meaning("error", None, "new settings are wrong; the old ones stay"),
     "problem": Meaning("error", None, "something keeps a project from working; it is tried again"),
 }  # fmt: skip
 
 
 def level(kind: str) -> Level:
     return KINDS[kind].level if kind in KINDS else "notice"
+
+
+def table() -> str:
+    """Return the kinds as a table in Markdown; docs/metrics.md contains it."""
+    lines = ["| event | level | its subject | meaning |", "| --- | --- | --- | --- |"]
+    for kind, meaning in KINDS.items():
+        lines.append(f"| `{kind}` | {meaning.level} | {meaning.subject or ''} | {meaning.text} |")
+    return "\n".join(lines)
