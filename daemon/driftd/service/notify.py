@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 
 class Notifier:
@@ -21,12 +22,9 @@ class Notifier:
         """Send states such as `READY=1`; a manager that does not listen is no error."""
         if not self._address:
             return
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-                sock.connect(self._address)
-                sock.sendall("\n".join(states).encode())
-        except OSError:
-            pass
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.connect(self._address)
+            sock.sendall("\n".join(states).encode())
 
     def ready(self, status: str) -> None:
         self.send("READY=1", f"STATUS={status}")

@@ -1,7 +1,7 @@
 """Periodic work. Nothing is dropped because it is late; what was missed or failed is counted."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED
@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 class Counts(Protocol):
     """Where a missed or failed job is counted."""
 
+    def job_known(self, job: str) -> None: ...
     def job_missed(self, job: str) -> None: ...
     def job_failed(self, job: str) -> None: ...
 
@@ -32,10 +33,14 @@ class Schedule:
 
     def every(self, seconds: float, name: str, call: Callable[[], object]) -> None:
         """Call at an interval; a job of the same name is replaced."""
+        self._counts.job_known(name)
         self._scheduler.add_job(call, "interval", seconds=seconds, id=name, name=name, replace_existing=True)
 
-    def cancel(self, name: str) -> None:
-        self._scheduler.remove_job(name)
+    def keep(self, names: Collection[str]) -> None:
+        """Forget all jobs but these."""
+        for job in self._scheduler.get_jobs():
+            if job.id not in names:
+                self._scheduler.remove_job(job.id)
 
     def start(self) -> None:
         self._scheduler.start()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
@@ -130,10 +131,8 @@ def _pool(count: int) -> ProcessPoolExecutor:
 def _start_worker() -> None:
     """Leave Ctrl-C to the daemon, go first when memory runs out, and never outlive the daemon."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        Path("/proc/self/oom_score_adj").write_text("500")
-    except OSError:
-        pass  # ProcSubset=pid or an odd kernel: the kernel chooses by itself
+    with suppress(OSError):  # an odd kernel chooses by itself
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

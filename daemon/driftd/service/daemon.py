@@ -1,0 +1,197 @@
+"""The composition root: what a running daemon consists of, in which order it starts, and in which it stops."""
+
+import logging
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from prometheus_client import CollectorRegistry
+
+from driftd import __version__, config
+from driftd.config import Settings
+from driftd.errors import DriftdError
+from driftd.journal import Journal
+from driftd.journal.layout import journal_path
+from driftd.observe import logs
+from driftd.observe.metrics import Metrics
+from driftd.service import http
+from driftd.service.fleet import Fleet
+from driftd.service.health import Check, Health
+from driftd.service.lock import StateLock
+from driftd.service.notify import Notifier
+from driftd.service.schedule import Schedule
+from driftd.service.signals import Signals
+from driftd.service.workers import Workers
+
+logger = logging.getLogger(__name__)
+
+TICK = 1.0  # seconds in which a request, a change of state or a dead web thread is noticed
+STOP = 30.0  # seconds that the projects have to stop in order
+START = 60.0  # seconds asked of the service manager at a time, while first scans take longer
+DAY = 86400.0
+
+WebFactory: TypeAlias = Callable[[Path, CollectorRegistry, Callable[[], list[Check]]], Any]
+"""Makes the web application from the journal's path, the metrics and the checks."""
+
+
+def serve(
+    path: Path,
+    settings: Settings,
+    web: WebFactory,
+    *,
+    as_json: bool = False,
+    bound: Callable[[str], None] = lambda _address: None,
+) -> None:
+    """Run until a signal says stop. `bound` hears the address of the pages before the first project starts."""
+    signals = Signals()
+    signals.install()
+    lines = logs.set_up(as_json=as_json)
+    with ExitStack() as stack:
+        lock = StateLock.take(settings.state_dir)
+        stack.callback(lock.release)
+        sock = http.bind(settings.http.listen)
+        stack.callback(sock.close)
+        journal = Journal.open(journal_path(settings.state_dir))
+        stack.callback(journal.close)
+        scraped = Journal.read_only(journal.path)
+        stack.callback(scraped.close)
+        lock.announce(http.address(sock))
+        bound(http.address(sock))
+        Daemon(path, settings, journal, scraped, logs.EventLog(journal, lines)).run(signals, web, sock)
+
+
+class Daemon:
+    """Everything that runs, once lock, port and journal are there."""
+
+    def __init__(
+        self, path: Path, settings: Settings, journal: Journal, scraped: Journal, events: logs.EventLog
+    ) -> None:
+        self.path = path
+        self.settings = settings
+        self.journal = journal
+        self.events = events
+        self.notifier = Notifier()
+        self.workers = Workers(settings.compute.workers)
+        self.fleet = Fleet(journal, settings.state_dir, self.workers)
+        self.health = Health(journal, lambda: list(self.fleet.loops.values()))
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry, __version__, scraped, lambda: self.fleet.loops)
+        self.schedule = Schedule(self.metrics)
+        self._ready = False
+        self._status = ""
+        self._fed = 0.0
+
+    def run(self, signals: Signals, web: WebFactory, sock: Any) -> None:
+        server = http.WebServer(web(self.journal.path, self.registry, self.health.checks), sock)
+        server.start()
+        self._emit("daemon-started", version=__version__, pid=os.getpid(), listen=http.address(sock))
+        self.fleet.want(self.settings.projects)
+        self.fleet.settle()
+        self._plan()
+        self.schedule.start()
+        seen = -1
+        while (heard := signals.next(TICK)) in (None, signal.SIGHUP):
+            if heard is signal.SIGHUP:
+                self.reload()
+            with self._survives():
+                if (version := self.journal.data_version()) != seen:
+                    self.fleet.wake()
+                    seen = version
+                self.fleet.settle()
+                self.workers.end_idle()
+                self.events.step()
+            if not server.alive:
+                logger.error("the web thread has ended and is started again")
+                server.start()
+            self._report(server.started)
+        self._stop(server, heard)
+
+    def reload(self) -> None:
+        """Take over new settings, if all of them are right; otherwise keep the old ones and say why."""
+        self.notifier.reloading()
+        try:
+            new = config.load(self.path)
+        except DriftdError as error:
+            self.metrics.reloaded(good=False)
+            self._emit("settings-refused", file=str(self.path), reason=error.message)
+        else:
+            changed = self.fleet.want(new.projects)
+            later = needs_restart(self.settings, new)
+            self.settings = new.model_copy(update={name: getattr(self.settings, name) for name in later})
+            self._plan()
+            self.metrics.reloaded(good=True)
+            self._emit("settings-taken", file=str(self.path), projects=changed, needs_restart=later)
+        self.notifier.ready(self._text())
+
+    def _plan(self) -> None:
+        """Wake every project in its rhythm: it then scans, and closes windows that have waited long enough."""
+        rhythm = {
+            f"wake-{name}": (min(project.source.scan_every, project.window.max_age or DAY), name)
+            for name, project in self.settings.projects.items()
+        }
+        self.schedule.keep({*rhythm, "housekeeping"})
+        for job, (seconds, name) in rhythm.items():
+            self.schedule.every(seconds, job, partial(self.fleet.wake, name))
+        self.schedule.every(DAY, "housekeeping", self._keep_house)
+
+    def _keep_house(self) -> None:
+        self.journal.rows("PRAGMA optimize")
+        self.journal.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _report(self, web_started: bool) -> None:
+        """Tell the service manager how things are."""
+        if not self._ready:
+            self._ready = web_started and self.health.settled()
+            if not self._ready:
+                self.notifier.extend(START)
+                return
+            self.notifier.ready(self._text())
+        if (text := self._text()) != self._status:
+            self.notifier.status(text)
+            self._status = text
+        interval = self.notifier.watchdog_interval
+        if interval is not None and time.monotonic() - self._fed >= interval / 2 and self.health.fresh():
+            self.notifier.alive()
+            self._fed = time.monotonic()
+
+    def _text(self) -> str:
+        loops = self.fleet.loops.values()
+        troubled = [f"{loop.name}: {loop.problem}" for loop in loops if loop.problem]
+        watched = f"{len(loops)} project{'s' if len(loops) != 1 else ''}"
+        return f"{watched}; " + "; ".join(troubled) if troubled else f"watching {watched}"
+
+    def _stop(self, server: http.WebServer, heard: signal.Signals | None) -> None:
+        """Stop in order: first what makes work, then what does it, last what can be asked."""
+        self.health.stopping = True
+        self.notifier.stopping()
+        self.notifier.extend(STOP + 2 * http.GRACE)
+        self.schedule.stop()
+        late = self.fleet.stop(STOP)
+        self.workers.kill()
+        self._emit("daemon-stopped", signal=heard.name if heard else None, late=late or None)
+        with self._survives():
+            self.events.step()
+        server.stop()
+
+    def _emit(self, kind: str, **data: Any) -> None:
+        with self._survives(), self.journal.write():
+            self.journal.emit(kind, **data)
+
+    @contextmanager
+    def _survives(self) -> Iterator[None]:
+        """Go on when the journal cannot be used for a while: a full disk must not end the daemon."""
+        try:
+            yield
+        except (sqlite3.Error, DriftdError, OSError) as error:
+            logger.error("%s", error)  # noqa: TRY400  # the trace would say nothing more
+
+
+def needs_restart(old: Settings, new: Settings) -> list[str]:
+    """Name the sections whose change only a restart takes over."""
+    return [name for name in ("state_dir", "http", "compute") if getattr(old, name) != getattr(new, name)]
