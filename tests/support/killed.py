@@ -1,0 +1,66 @@
+"""A process that executes a run and kills itself with SIGKILL at a given point. Started by the crash tests:
+
+    python -m support.killed REPOSITORY STATE_DIR RUN POINT
+
+POINT is `before STEP` or `after STEP` (around the write that says that the step is done), the name of a function at whose
+call or return it dies (`call publish.point_link`, `return git.Git.update`), or `log TEXT` (when the run's log has the text).
+"""
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from driftd.retrain.runner import Runner
+from support.retraining import Retraining
+
+
+def die(*_ignored: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(kinds: Retraining, run_id: int, how: str, what: str) -> None:
+    if how in ("before", "after"):
+        original = Runner._end
+
+        def end(self, run, name, result):
+            if (how, name) == ("before", what):
+                die()
+            original(self, run, name, result)
+            if name == what:
+                die()
+
+        Runner._end = end
+    elif how == "log":
+        threading.Thread(target=watch, args=(kinds.layout.run(run_id) / "log", what), daemon=True).start()
+    else:
+        *path, name = what.split(".")
+        owner = importlib.import_module(f"driftd.retrain.{path[0]}")
+        for part in path[1:]:
+            owner = getattr(owner, part)
+        function = getattr(owner, name)
+
+        def wrapper(*args, **kwargs):
+            if how == "call":
+                die()
+            function(*args, **kwargs)
+            die()
+
+        setattr(owner, name, wrapper)
+
+
+def watch(log: Path, text: str) -> None:
+    while not (log.exists() and text in log.read_text()):
+        threading.Event().wait(0.005)
+    die()
+
+
+if __name__ == "__main__":
+    repository, state_dir, run_id, point = sys.argv[1:]
+    retraining = Retraining(Path(repository), Path(state_dir))
+    retraining.journal.clock = retraining.runner.clock = lambda: 1_700_000_000.0
+    if point:
+        arm(retraining, int(run_id), *point.split(" ", 1))
+    retraining.execute(int(run_id))
