@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from concurrent.futures import BrokenExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from driftd.journal.files import durable_renames, make_folder
 from driftd.journal.records import File, FileState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from concurrent.futures import Executor, Future
 
     from driftd.config import Project
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from driftd.journal import Journal
     from driftd.readers import FileReport
 
+AT_ONCE = 8  # files that are being read
 AFRESH = -1  # time of modification in the row of a file that is to be looked at afresh
 
 
@@ -128,8 +130,7 @@ class Admission:
     def _complete(self, rows: list[File]) -> int:
         self.beat()
         placed = self._place(rows) if self._moves else [(row, Path(os.fsdecode(row.location))) for row in rows]
-        readings = [self._read(row, path) for row, path in placed]
-        outcomes = [self._outcome(row, path, reading) for (row, path), reading in zip(placed, readings, strict=True)]
+        outcomes = list(self._outcomes(placed))
         outcomes = self._refuse(outcomes) if self._moves else outcomes
         with self._journal.write():
             for outcome in outcomes:
@@ -158,6 +159,14 @@ class Admission:
                 for row in lost:
                     self._drop(row, "it changed or vanished before it was moved")
         return placed
+
+    def _outcomes(self, placed: list[tuple[File, Path]]) -> Iterator[Outcome]:
+        """Have files read, a few at once, and yield what becomes of them in their order."""
+        readings: deque[Future[Examined] | None] = deque()
+        for i, (row, path) in enumerate(placed):
+            for ahead in placed[i + len(readings) : i + AT_ONCE]:
+                readings.append(self._read(*ahead))
+            yield self._outcome(row, path, readings.popleft())
 
     def _read(self, row: File, path: Path) -> Future[Examined] | None:
         if self._is_duplicate(row):
