@@ -64,9 +64,7 @@ def test_leading_axes_are_judged_one_by_one(statistic: Statistic) -> None:
 def test_cells_that_nobody_fills_change_nothing(statistic: Statistic) -> None:
     rng = np.random.default_rng(2)
     reference, current = draw(rng, 400), draw(rng, 90)
-    plain, padded = (
-        statistic(Pair(np.pad(reference, (0, extra)), np.pad(current, (0, extra)))) for extra in (0, 5)
-    )
+    plain, padded = (statistic(Pair(np.pad(reference, (0, extra)), np.pad(current, (0, extra)))) for extra in (0, 5))
     assert plain.value == pytest.approx(padded.value)
     assert plain.p_value == pytest.approx(padded.p_value) or plain.p_value is None
 

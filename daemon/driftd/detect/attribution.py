@@ -4,47 +4,64 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from driftd.detect.margins import ORDERED_TESTS, UNORDERED_TESTS
+from driftd.detect.margins import ORDERED_TESTS, SMALLEST_P, UNORDERED_TESTS, Tested
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.detect.verdict import ColumnVerdict, StatisticVerdict
 from driftd.profile import Feature
-from driftd.profile.binning import Floats, Ints
+from driftd.profile.binning import Ints
 
 ORDERED = (*ORDERED_TESTS, "wasserstein", "psi", "jensen_shannon")
 UNORDERED = ("chi_squared", *UNORDERED_TESTS, "psi", "jensen_shannon")
 LEVEL = 0.01
-SMALLEST_P = 1e-15
 
 
 def describe(
-    reference: Reference, before: Ints, now: Ints, settings: DriftSettings, *, alarm: bool
+    reference: Reference, before: Ints, now: Ints, settings: DriftSettings, moved: frozenset[int]
 ) -> tuple[ColumnVerdict, ...]:
-    """Say for each column whether it moved, from cells of shape (features, width).
-
-    Of the columns that reach the effect floor those moved whose p-values Benjamini and Hochberg accept at 1 %; at an
-    alarm that no column explains alone, the one with the smallest p-value.
-    """
+    """Say what is to be said of each column, from cells of shape (features, width); `moved` are features that drifted."""
     tested = reference.margins.test(before[None], now[None])
     p_values, effects = tested.p_values[0], tested.effects[0]
-    moved = _accepted(p_values) & (effects >= settings.min_effect)
-    if alarm and not moved.any():
-        moved[p_values.argmin()] = True
     columns: dict[str, list[int]] = {}
     for place, feature in enumerate(reference.layout.features):
         columns.setdefault(feature.column, []).append(place)
     said = statistics(reference, before, now, settings)
+    family = max(int(reference.tested.sum()), 1)
     return tuple(
         ColumnVerdict(
             name=name,
             kind=reference.layout.features[places[0]].kind,
-            drift=alarm and bool(moved[places].any()),
+            drift=not moved.isdisjoint(places),
             effect=float(effects[places].max()),
-            evidence=float(1 / max(min(1.0, p_values[places].min() * reference.tested.sum()), SMALLEST_P)),
+            evidence=float(1 / np.clip(p_values[places].min() * family, SMALLEST_P, 1.0)),
             statistics=tuple(s for place in places for s in said.get(place, ())),
         )
         for name, places in columns.items()
     )
+
+
+def attribute(tested: Tested, block: int, settings: DriftSettings) -> frozenset[int]:
+    """Return the features that explain an alarm of one block.
+
+    Of those that reach the effect floor they are the ones whose p-values Benjamini and Hochberg accept at 1 %; where none is
+    enough by itself, the one with the smallest p-value.
+    """
+    p_values, effects = tested.p_values[block], tested.effects[block]
+    ordered = np.sort(p_values)
+    below = np.flatnonzero(ordered <= LEVEL * np.arange(1, len(ordered) + 1) / len(ordered))
+    moved = (p_values <= (ordered[below[-1]] if len(below) else -1.0)) & (effects >= settings.min_effect)
+    return frozenset(map(int, np.flatnonzero(moved))) or frozenset([int(p_values.argmin())])
+
+
+def exceeded(reference: Reference, before: Ints, now: Ints, settings: DriftSettings) -> frozenset[int]:
+    """Return the features of which a statistic reached the threshold that a person fixed for it."""
+    if not settings.thresholds:
+        return frozenset()
+    said = statistics(reference, before, now, settings)
+    over = (
+        place for place, each in said.items() if any(s.threshold is not None and s.value >= s.threshold for s in each)
+    )
+    return frozenset(over)
 
 
 def statistics(
@@ -70,11 +87,3 @@ def statistics(
 def limits(feature: Feature, settings: DriftSettings) -> Mapping[str, float]:
     """Return the fixed thresholds of a feature, its own or its column's."""
     return settings.thresholds.get(feature.name, settings.thresholds.get(feature.column, {}))
-
-
-def _accepted(p_values: Floats) -> np.ndarray:
-    """Return which hypotheses Benjamini and Hochberg reject at LEVEL."""
-    ordered = np.sort(p_values)
-    bar = LEVEL * np.arange(1, len(ordered) + 1) / len(ordered)
-    below = np.flatnonzero(ordered <= bar)
-    return p_values <= (ordered[below[-1]] if len(below) else -1.0)

@@ -1,14 +1,14 @@
 """Two samples, compared once."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from driftd.detect.attribution import describe
-from driftd.detect.monitor import combine
+from driftd.detect.attribution import attribute, describe, exceeded
+from driftd.detect.monitor import combine, family
 from driftd.detect.quality import problems
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
@@ -48,7 +48,7 @@ def check(
     alpha: float,
 ) -> Check:
     """Compare rows with a reference; it has drifted if p-value and effect both say so."""
-    known = Reference.build(reference, columns, window_rows=settings.window_rows)
+    known = Reference.build(reference, columns, settings)
     profile = Profile.of(known.layout, current)
     before, now = known.profile.cells[None], profile.cells[None]
     tested = known.margins.test(before, now)
@@ -56,10 +56,13 @@ def check(
     p_value = float(1 / combine(known, tested, known.joint.p_values(before, now, sizes))[0])
     broken = problems(known, known.profile, profile, alpha, settings.min_effect)
     drift = p_value <= alpha and float(tested.effects.max(initial=0.0)) >= settings.min_effect
-    said = describe(known, before[0], now[0], settings, alarm=drift)
-    family = 2 if known.joint.groups else 1
+    over = exceeded(known, before[0], now[0], settings)
+    sure = tested.p_values[0] * family(known) <= alpha
+    moved = frozenset(map(int, np.flatnonzero(sure & (tested.effects[0] >= settings.min_effect)))) | over
+    if drift and not moved:
+        moved = attribute(tested, 0, settings)
     return Check(
-        drift,
+        drift or bool(over),
         p_value,
         alpha,
         settings.min_effect,
@@ -67,8 +70,5 @@ def check(
         profile.rows,
         tuple(broken),
         tuple(known.notes),
-        tuple(
-            replace(each, drift=each.drift and family / each.evidence <= alpha) if p_value < alpha else each
-            for each in said
-        ),
+        describe(known, before[0], now[0], settings, moved),
     )

@@ -1,5 +1,7 @@
 """How many rows are worth one: rows of sessions, files or hours resemble their neighbours."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.special import chdtrc
 
@@ -37,34 +39,63 @@ def block_sums(scores: Floats, blocks: Ints) -> tuple[Floats, Floats]:
     return between, within
 
 
-def design_effects(layout: Layout, anchor: Ints, codes: Ints, blocks: Ints) -> tuple[Floats, Floats]:
-    """Return for each feature its design effect, and the p-value of its first half being like its second.
+@dataclass(frozen=True)
+class Dependence:
+    """What consecutive rows say about each feature, shape (features,).
 
-    A design effect is the variance of a mean of consecutive rows over that of independent ones, at least 1.
+    Attributes:
+        design: The variance of a mean of consecutive rows over that of independent ones, at least 1.
+        steady: The same of rows without their linear trend.
+        alike: The p-value of the first half being like the second.
+    """
 
-    Here it is the larger of the integrated autocorrelation time of the rows' rank scores (Sokal's window) and the variance
-    between blocks over that of independent rows; each counts only where independence is refuted at 1 % over all
+    design: Floats
+    steady: Floats
+    alike: Floats
+
+
+def dependence(layout: Layout, anchor: Ints, codes: Ints, blocks: Ints) -> Dependence:
+    """Look at rows of a reference in order of arrival.
+
+    The design effect is the larger of the integrated autocorrelation time of the rows' rank scores (Sokal's window) and the
+    variance between blocks over that of independent rows; each counts only where independence is refuted at 1 % over all
     features (Ljung & Box 1978; chi-squared), so that chance costs no power.
 
     Args:
         layout: The features.
         anchor: Cells of the reference, shape (features, width).
-        codes: The cell of each row in order of arrival, shape (features, rows).
+        codes: The cell of each row, shape (features, rows).
         blocks: Where the blocks begin, and the end.
     """
-    effects, alike = np.ones(len(layout.features)), np.ones(len(layout.features))
-    for place in range(len(effects)):
+    features = len(layout.features)
+    found = Dependence(np.ones(features), np.ones(features), np.ones(features))
+    for place in range(features):
         if layout.skipped[place]:
             continue
         scores = rank_scores(anchor[place].astype(np.float64))
         series = np.where(codes[place] >= 0, scores[:, np.maximum(codes[place], 0)], 0.0)
-        times = [integrated_time(each, 2 * len(effects)) for each in series]
-        between, within = (float(each.sum()) for each in block_sums(series, blocks))
-        degrees = int((series.std(1) > 0).sum())
-        dispersion = overdispersion(within, degrees * (len(blocks) - 3), len(effects))
-        effects[place] = max(*times, dispersion)
-        alike[place] = float(chdtrc(max(degrees, 1), between / effects[place]))
-    return effects, alike
+        series = series[series.std(1) > 0]
+        if not len(series):
+            continue
+        found.design[place] = design_effect(series, blocks, features)
+        found.steady[place] = design_effect(without_trend(series), blocks, features)
+        between = float(block_sums(series, blocks)[0].sum())
+        found.alike[place] = float(chdtrc(len(series), between / found.steady[place]))
+    return found
+
+
+def design_effect(series: Floats, blocks: Ints, family: int) -> float:
+    """Return the design effect of score series, shape (scores, rows)."""
+    times = [integrated_time(each, family * len(series)) for each in series]
+    within = float(block_sums(series, blocks)[1].sum())
+    return max(*times, overdispersion(within, len(series) * (len(blocks) - 3), family))
+
+
+def without_trend(series: Floats) -> Floats:
+    """Return series, shape (scores, rows), less their least-squares lines."""
+    time = np.linspace(-1, 1, series.shape[1])
+    slope = series @ time / (time @ time)
+    return np.asarray(series - slope[:, None] * time)
 
 
 def overdispersion(squares: float, degrees: int, family: int = 1) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, gammaincc
 
-from driftd.detect.dependence import block_sums, overdispersion
+from driftd.detect.dependence import Dependence, block_sums, overdispersion, without_trend
 from driftd.profile import Layout
 from driftd.profile.binning import Floats, Ints
 from driftd.stats.rank import rank_scores
@@ -88,7 +88,7 @@ class Joint:
         groups = (_group(owners[part], scores[part], codes) for part in _parts(owners, most))
         return cls(tuple(group for group in groups if group is not None))
 
-    def settle(self, codes: Ints, blocks: Ints, design: Floats) -> tuple["Joint", float]:
+    def settle(self, codes: Ints, blocks: Ints, found: Dependence) -> tuple["Joint", float]:
         """Learn from rows in order of arrival, codes of shape (features, rows), how far they are from independent.
 
         Returns:
@@ -97,11 +97,14 @@ class Joint:
         """
         groups, p_value = [], 1.0
         for group in self.groups:
-            between, within = (float(each.sum()) for each in block_sums(group.whitening @ group.table(codes), blocks))
-            rank = len(group.whitening)
-            effect = max(overdispersion(within, rank * (len(blocks) - 3)), float(design[group.owners].mean()))
-            p_value = min(p_value, float(chdtrc(rank, between / effect)) * len(self.groups))
-            groups.append(replace(group, design=effect))
+            rows = group.whitening @ group.table(codes)
+            rank, degrees = len(rows), len(rows) * (len(blocks) - 3)
+            between, within = (float(each.sum()) for each in block_sums(rows, blocks))
+            left = float(block_sums(without_trend(rows), blocks)[1].sum())
+            steady = max(overdispersion(left, degrees), float(found.steady[group.owners].mean()))
+            p_value = min(p_value, float(chdtrc(rank, between / steady)) * len(self.groups))
+            own = float(found.design[group.owners].mean())
+            groups.append(replace(group, design=max(overdispersion(within, degrees), own)))
         return Joint(tuple(groups)), p_value
 
     def p_values(self, reference: Ints, current: Ints, sizes: tuple[Floats, Floats]) -> Floats:

@@ -13,6 +13,7 @@ from driftd.stats import Outcome, Pair, statistic
 
 ORDERED_TESTS = ("ks", "rank", "g", "cell")
 UNORDERED_TESTS = ("g", "cell")
+SMALLEST_P = 1e-15  # below, asymptotic laws say nothing
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.detect.attribution import describe
+from driftd.detect.attribution import attribute, describe, exceeded
 from driftd.detect.history import MOST_BUCKETS, History
-from driftd.detect.margins import Tested
+from driftd.detect.margins import SMALLEST_P, Tested
 from driftd.detect.quality import problems
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
@@ -19,7 +19,6 @@ from driftd.profile.binning import Floats, Ints
 WEIGHTS = 1 / np.arange(2, MOST_BUCKETS + 2)
 WEIGHTS /= WEIGHTS.sum()
 WARN = 0.1
-SMALLEST_P = 1e-15  # below, asymptotic laws say nothing
 
 
 @dataclass(frozen=True)
@@ -64,21 +63,20 @@ def judge(reference: Reference, history: History, settings: DriftSettings, *, yo
     tested.p_values[:, reference.constant & ~varying(history)] = 1.0
     joint = reference.joint.p_values(blocks.reference, blocks.current, blocks.sizes)
     evidence = combine(reference, tested, joint) * WEIGHTS[: len(joint)]
-    threshold = settings.false_alarms
-    worth = tested.effects.max(-1) >= settings.min_effect
-    alarms = np.flatnonzero((evidence >= threshold) & worth)
-    alarm = len(alarms) > 0
-    place = int(alarms[evidence[alarms].argmax()]) if alarm else int(evidence.argmax())
-    columns = describe(reference, blocks.reference[place], blocks.current[place], settings, alarm=alarm)
+    alarms = (evidence >= settings.false_alarms) & (tested.effects.max(-1) >= settings.min_effect)
+    over = exceeded(reference, blocks.reference[0], blocks.current[0], settings)
+    # a fixed threshold is about the newest window; evidence about the stretch that says most
+    place = int(np.where(alarms, evidence, 0).argmax()) if alarms.any() else 0 if over else int(evidence.argmax())
+    moved = over | attribute(tested, place, settings) if alarms.any() else over
     return Verdict(
         armed=True,
-        alarm=alarm,
-        warn=bool(evidence[place] >= WARN * threshold),
+        alarm=bool(moved),
+        warn=bool(evidence[place] >= WARN * settings.false_alarms),
         evidence=float(evidence[place]),
-        threshold=threshold,
+        threshold=settings.false_alarms,
         windows=int(history.spans[place]),
-        onset_windows_back=int(history.spans[place]) - 1 if alarm else None,
-        columns=columns,
+        onset_windows_back=int(history.spans[place]) - 1 if moved else None,
+        columns=describe(reference, blocks.reference[place], blocks.current[place], settings, moved),
     )
 
 
@@ -100,8 +98,12 @@ def varying(history: History) -> NDArray[np.bool_]:
 
 def combine(reference: Reference, tested: Tested, joint: Floats) -> Floats:
     """Return how rare each block is, 1 / p: half of the budget for single features, half for all together."""
-    features = max(int(reference.tested.sum()), 1)
-    single = tested.p_values.min(-1) * features
+    p_values = tested.p_values.min(-1) * family(reference)
     if reference.joint.groups:
-        single = 2 * np.minimum(single, joint)
-    return np.asarray(1 / np.clip(single, SMALLEST_P, 1.0))
+        p_values = np.minimum(p_values, 2 * joint)
+    return np.asarray(1 / np.clip(p_values, SMALLEST_P, 1.0))
+
+
+def family(reference: Reference) -> int:
+    """Return by how much the p-value of a single feature has to be multiplied."""
+    return max(int(reference.tested.sum()), 1) * (2 if reference.joint.groups else 1)

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from driftd.detect.dependence import blocks_of, design_effects
+from driftd.detect.dependence import blocks_of, dependence
 from driftd.detect.joint import Group, Joint
 from driftd.detect.margins import Margins
+from driftd.detect.settings import DriftSettings
 from driftd.errors import UnreadableFileError
 from driftd.profile import Layout, Profile, systematic
 from driftd.profile.binning import Floats, Ints
@@ -33,6 +34,7 @@ class Reference:
         profile: Counts now: those of the anchor and of windows in control that joined.
         design: Design effect of each feature.
         joint: The scores that are tested together.
+        apart: Which features a person fixed thresholds for, so that they are no evidence.
         moving: Whether its own rows still drift from their first half to their second.
     """
 
@@ -41,13 +43,15 @@ class Reference:
     profile: Profile
     design: Floats
     joint: Joint
+    apart: NDArray[np.bool_]
     moving: bool = False
 
     @classmethod
     def build(
-        cls, read: Callable[[], Iterable[pa.RecordBatch]], columns: Sequence[Column], *, window_rows: int
+        cls, read: Callable[[], Iterable[pa.RecordBatch]], columns: Sequence[Column], settings: DriftSettings
     ) -> "Reference":
         """Make a reference of rows; `read` yields them from the start each time, in order of arrival."""
+        window_rows, apart = settings.window_rows, settings.thresholds
         sample = systematic(read())
         if sample is None or not sample.num_rows:
             raise UnreadableFileError("a reference needs rows, and there are none", remedy="give it data")
@@ -55,12 +59,13 @@ class Reference:
         profile = Profile.of(layout, read())
         head = layout.codes(_head(read(), sample.num_rows))
         blocks = blocks_of(head.shape[1], window_rows)
-        design, alike = design_effects(layout, profile.cells, head, blocks)
-        enough = profile.rows / design >= LEAST_EFFECTIVE_ROWS
-        joint = Joint.fit(layout, profile.cells, layout.codes(sample), enough)
-        joint, together = joint.settle(head, blocks, design)
-        moving = min(together, float(alike.min(initial=1.0)) * len(alike)) <= MOVING
-        return cls(layout, profile.cells, profile, design, joint, moving)
+        found = dependence(layout, profile.cells, head, blocks)
+        fixed = np.array([bool({f.name, f.column} & set(apart)) for f in layout.features], dtype=bool)
+        tested = (profile.rows / found.design >= LEAST_EFFECTIVE_ROWS) & ~fixed
+        joint = Joint.fit(layout, profile.cells, layout.codes(sample), tested)
+        joint, together = joint.settle(head, blocks, found)
+        moving = min(together, float(found.alike.min(initial=1.0)) * len(found.alike)) <= MOVING
+        return cls(layout, profile.cells, profile, found.design, joint, fixed, moving)
 
     @cached_property
     def margins(self) -> Margins:
@@ -70,7 +75,7 @@ class Reference:
     def tested(self) -> NDArray[np.bool_]:
         """Which features have enough rows, counted as independent ones, to be judged by; shape (features,)."""
         enough = self.profile.rows / self.design >= LEAST_EFFECTIVE_ROWS
-        return np.array([not skip for skip in self.layout.skipped], dtype=bool) & enough
+        return np.array([not skip for skip in self.layout.skipped], dtype=bool) & enough & ~self.apart
 
     @cached_property
     def constant(self) -> NDArray[np.bool_]:
@@ -126,7 +131,16 @@ class Reference:
             [[each.hex() for each in group.excess], group.rows, group.design.hex()] for group in self.joint.groups
         ]
         return zlib.compress(
-            pack({"layout": self.layout.to_json(), "groups": groups, "moving": self.moving}, arrays), 1
+            pack(
+                {
+                    "layout": self.layout.to_json(),
+                    "groups": groups,
+                    "moving": self.moving,
+                    "apart": self.apart.tolist(),
+                },
+                arrays,
+            ),
+            1,
         )
 
     @classmethod
@@ -145,7 +159,15 @@ class Reference:
         )
         profile = Profile(arrays["cells"], arrays["tallies"])
         layout = Layout.from_json(header["layout"])
-        return cls(layout, arrays["anchor"], profile, arrays["design"], Joint(groups), header["moving"])
+        return cls(
+            layout,
+            arrays["anchor"],
+            profile,
+            arrays["design"],
+            Joint(groups),
+            np.array(header["apart"], bool),
+            header["moving"],
+        )
 
 
 def _head(batches: Iterable[pa.RecordBatch], rows: int) -> pa.RecordBatch:

@@ -17,7 +17,7 @@ Newest = Callable[[int], Iterable[pa.RecordBatch]]
 
 def build(read: Newest, columns: Sequence[Column], settings: DriftSettings, rows: int) -> tuple[Reference, bool]:
     """Make a reference of all rows, whether they move or not."""
-    return Reference.build(lambda: read(rows), columns, window_rows=settings.window_rows), False
+    return Reference.build(lambda: read(rows), columns, settings), False
 
 
 def settled(read: Newest, columns: Sequence[Column], settings: DriftSettings, rows: int) -> tuple[Reference, bool]:

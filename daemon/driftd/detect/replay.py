@@ -132,7 +132,7 @@ def _watchable(
 
 
 def _build(rows: Sequence[pa.RecordBatch], columns: Sequence[Column], settings: DriftSettings) -> Reference:
-    return Reference.build(lambda: rows, columns, window_rows=settings.window_rows)
+    return Reference.build(lambda: rows, columns, settings)
 
 
 def _line(row_end: int, verdict: Verdict) -> dict[str, Any]:

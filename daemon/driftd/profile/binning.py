@@ -46,7 +46,7 @@ class Axis:
         largest = np.finfo(np.float64).max
         reach = min(far * (high / 2 - low / 2), largest / 2) * 2 if len(distinct) > FEW else np.inf
         ends = np.array([max(low - reach, -largest), min(high + reach, largest)])
-        below = max(np.nextafter(low, -np.inf), -largest)
+        below = np.nextafter(low, -largest)
         return cls(np.unique(np.concatenate([ends, [below], inner, [high]])))
 
     @property

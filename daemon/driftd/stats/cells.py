@@ -1,5 +1,5 @@
 import numpy as np
-from scipy.special import bdtr, bdtrc
+from scipy.special import betainc, betaincc
 
 from driftd.stats.base import Floats, Outcome, Pair
 
@@ -42,8 +42,9 @@ def cell_p_values(pair: Pair) -> Floats:
     both = np.ceil(total / design)
     # rounded so that dependent rows never say more than they know
     count = np.floor(pair.current / design)
-    more = np.where(count > 0, bdtrc(np.maximum(count - 1, 0), both, share), 1.0)
-    less = bdtr(np.ceil(pair.current / design), both, share)
+    more = np.where(count > 0, betainc(np.maximum(count, 1), both - count + 1, share), 1.0)
+    ceiling = np.ceil(pair.current / design)
+    less = np.where(ceiling < both, betaincc(ceiling + 1, np.maximum(both - ceiling, 1), share), 1.0)
     one_sided = np.where(pair.current >= total * share, more, less)
     known = (total > 0) & (np.minimum(n, m) > 0)[..., None]
-    return np.where(known, np.nan_to_num(one_sided, nan=1.0), 1.0)
+    return np.where(known, one_sided, 1.0)

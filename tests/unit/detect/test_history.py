@@ -22,7 +22,9 @@ def test_recent_windows_are_all_there_in_few_buckets(count) -> None:
     assert kept >= min(count, 30)
     assert history.rows[-1] == kept
     newest = np.arange(count)[::-1]
-    for span, (bucket, total) in zip(history.spans, enumerate(np.cumsum([b.profile.cells for b in history.buckets])), strict=True):
+    for span, (bucket, total) in zip(
+        history.spans, enumerate(np.cumsum([b.profile.cells for b in history.buckets])), strict=True
+    ):
         assert bucket < MOST_BUCKETS
         assert total == newest[:span].sum()
     assert all(bucket.windows in SPANS for bucket in history.buckets)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from support.rows import numbers, pieces
 
 from driftd.detect.replay import Stream, replay_daemon, replay_rows
 from driftd.detect.settings import DriftSettings
+from support.rows import numbers, pieces
 
 SETTINGS = DriftSettings(window_rows=50)
 WAYS = pytest.mark.parametrize("way", [replay_rows, replay_daemon])

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.rows import batch, numbers, pieces
 
 from driftd.errors import OperationError
 from driftd.profile import Axis, Layout, Profile, Values, systematic
 from driftd.profile.codec import pack, unpack
 from driftd.readers import Kind
+from support.rows import batch, numbers, pieces
 
 VALUES = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st.integers(-3, 3).map(float))
 WORDS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "d"]), st.text(max_size=3))

@@ -29,7 +29,7 @@ def test_ks_is_scipys_where_every_value_has_a_cell() -> None:
     ours = statistic("ks")(Pair(np.bincount(a, minlength=20), np.bincount(b, minlength=20)))
     theirs = stats.ks_2samp(a, b, method="asymp")
     assert ours.value == pytest.approx(theirs.statistic)
-    assert ours.p_value == pytest.approx(theirs.pvalue, rel=0.1)
+    assert ours.p_value == pytest.approx(theirs.pvalue, rel=0.2)
 
 
 def test_rank_finds_what_mann_whitney_and_mood_find() -> None:
