@@ -1,0 +1,66 @@
+"""What happened in a project, as a line of time."""
+
+from datetime import datetime
+from typing import Literal
+
+from driftd.journal import Journal, tables
+from driftd.journal.records import Assignment, Incident, Model, Run
+from driftd.observe.views.base import LIMIT, View, when
+
+Kind = Literal["incident", "closed", "promoted", "kept", "failed", "stopped", "running", "waiting", "model"]
+
+
+class Entry(View, frozen=True, kw_only=True):
+    """One thing that happened; `id` is that of the incident or run, `version` the model's."""
+
+    at: datetime
+    kind: Kind
+    id: int | None
+    version: str | None
+    text: str
+
+
+def timeline(journal: Journal, project: str, limit: int = LIMIT) -> list[Entry]:
+    """Return incidents, runs and changes of the champion, the newest first."""
+    last = f"id DESC LIMIT {int(limit)}"
+    entries: list[Entry] = []
+    for incident in tables.incidents.all(journal, "project = ?", project, order=last):
+        entries += _of_incident(incident)
+    models = {model.id: model for model in tables.models.all(journal, "project = ?", project)}
+    made = {model.run_id: model for model in models.values()}
+    for run in tables.runs.all(journal, "project = ?", project, order=last):
+        entries.append(_of_run(run, made.get(run.id)))
+    for assignment in tables.assignments.all(journal, "project = ?", project, order=last):
+        entries += _of_assignment(assignment, models[assignment.model_id])
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]
+
+
+def _of_incident(incident: Incident) -> list[Entry]:
+    entries = [
+        Entry(
+            at=when(incident.opened_at), kind="incident", id=incident.id, version=None,
+            text=f"{incident.kind}: {incident.summary}",
+        )
+    ]  # fmt: skip
+    if incident.closed_at is not None:
+        text = f"closed by {incident.resolution}"
+        entries.append(Entry(at=when(incident.closed_at), kind="closed", id=incident.id, version=None, text=text))
+    return entries
+
+
+def _of_run(run: Run, model: Model | None) -> Entry:
+    text = run.error or (run.decision or {}).get("sentence")
+    if text is None:
+        text = f"cause: {run.cause}" + (f", in step {run.step}" if run.step else "")
+    kind: Kind = run.state.value
+    version = model.version if model else None
+    return Entry(at=when(run.ended_at or run.created_at), kind=kind, id=run.id, version=version, text=text)
+
+
+def _of_assignment(assignment: Assignment, model: Model) -> list[Entry]:
+    """A promotion is told by its run already."""
+    if assignment.cause == "promotion":
+        return []
+    text = f"{model.version} went into production: {assignment.cause}"
+    at = when(assignment.assigned_at)
+    return [Entry(at=at, kind="model", id=assignment.run_id, version=model.version, text=text)]

@@ -1,0 +1,120 @@
+"""A project at a glance: is it well, what does the data say, which model is in production."""
+
+from datetime import datetime
+from typing import Literal
+
+from driftd.journal import Journal, tables
+from driftd.journal.records import ProjectRow
+from driftd.observe.views import incidents as of_incidents
+from driftd.observe.views import models as of_models
+from driftd.observe.views import runs as of_runs
+from driftd.observe.views import windows as of_windows
+from driftd.observe.views.base import View, found, when
+
+Phase = Literal["new", "paused", "training", "approval", "incident", "collecting", "unarmed", "warning", "watching"]
+
+PHASES: dict[Phase, str] = {
+    "new": "has no model yet; the first run finds or makes it",
+    "paused": "no run starts; intake and detection go on",
+    "training": "a run is on its way",
+    "approval": "a candidate waits for `driftd approve`",
+    "incident": "an incident is open",
+    "collecting": "collects rows of a new regime before it watches again",
+    "unarmed": "counts windows but raises no alarm yet",
+    "warning": "the data may be moving",
+    "watching": "the data looks like the reference",
+}
+
+
+class ReferenceView(View, frozen=True, kw_only=True):
+    rows: int
+    armed: bool
+    reason: str | None
+    created_at: datetime
+
+
+class ProjectView(View, frozen=True, kw_only=True):
+    name: str
+    state: str
+    phase: Phase
+    champion: of_models.ModelView | None
+    reference: ReferenceView | None
+    window: of_windows.WindowView | None  # the last one that was judged
+    files: dict[str, int]  # by state
+    rows: int  # admitted
+    rows_waiting: int  # admitted and in no window yet
+    windows: int
+    windows_waiting: int
+    incidents: list[of_incidents.IncidentView]  # open ones
+    run: of_runs.RunView | None  # the last one
+    last_file_at: datetime | None
+
+
+def projects(journal: Journal) -> list[ProjectView]:
+    """Return every project that the journal knows, by name."""
+    return [_view(journal, row) for row in tables.projects.all(journal, order="name")]
+
+
+def project(journal: Journal, name: str) -> ProjectView:
+    row = tables.projects.first(journal, "name = ?", name)
+    return _view(journal, found(row, f"project {name!r} in the journal", "see `driftd status`"))
+
+
+def _view(journal: Journal, row: ProjectRow) -> ProjectView:
+    run = tables.runs.first(journal, "project = ?", row.name, order="id DESC")
+    last_run = of_runs.view(journal, run) if run else None
+    reference = _reference(journal, row)
+    window = of_windows.latest(journal, row.name)
+    opened = of_incidents.incidents(journal, row.name, opened=True)
+    files = journal.rows("SELECT state, count(*) AS n FROM files WHERE project = ? GROUP BY state", row.name)
+    numbers = journal.rows(
+        "SELECT coalesce(sum(rows), 0) AS rows, coalesce(sum(rows - windowed), 0) AS waiting, max(admitted_at) AS last"
+        " FROM files WHERE project = ? AND state = 'admitted'",
+        row.name,
+    )[0]
+    return ProjectView(
+        name=row.name,
+        state=row.state,
+        phase=_phase(row, last_run, opened, window, armed=reference is None or reference.armed),
+        champion=of_models.champion(journal, row.name),
+        reference=reference,
+        window=window,
+        files={each["state"]: each["n"] for each in files},
+        rows=numbers["rows"],
+        rows_waiting=numbers["waiting"],
+        windows=tables.windows.count(journal, "project = ?", row.name),
+        windows_waiting=tables.windows.count(journal, "project = ? AND state = 'closed'", row.name),
+        incidents=opened,
+        run=last_run,
+        last_file_at=when(numbers["last"]),
+    )
+
+
+def _reference(journal: Journal, row: ProjectRow) -> ReferenceView | None:
+    if row.reference_id is None:
+        return None
+    now = tables.references.get(journal, row.reference_id)
+    return ReferenceView(rows=now.rows, armed=now.armed, reason=now.reason, created_at=when(now.created_at))
+
+
+def _phase(
+    row: ProjectRow,
+    run: of_runs.RunView | None,
+    opened: list[of_incidents.IncidentView],
+    window: of_windows.WindowView | None,
+    *,
+    armed: bool,
+) -> Phase:
+    """Return the one word that matters most; the first that holds."""
+    said = window.evidence if window else None
+    facts: list[tuple[Phase, bool]] = [
+        ("training", run is not None and run.state == "running"),
+        ("approval", run is not None and run.state == "waiting"),
+        ("new", row.state == "new"),
+        ("paused", row.state == "paused"),
+        ("incident", bool(opened)),
+        ("collecting", row.reference_id is None),
+        ("unarmed", not armed),
+        ("warning", said is not None and said.warn),
+    ]
+    return next((phase for phase, holds in facts if holds), "watching")
