@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any
 
 from driftd.config import Project
-from driftd.detect import worker
 from driftd.detect.settings import DriftSettings
 from driftd.journal import Journal, tables
 from driftd.journal.files import write_file
@@ -13,7 +13,47 @@ from driftd.journal.layout import Layout
 from driftd.journal.records import ProjectRow, Reference, Window, WindowState
 from driftd.journal.spans import spans_of
 from driftd.projects import incidents
-from driftd.readers import Schema
+from driftd.readers import Schema, Span
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a worker hands back, as plain values, so that the daemon's own process stays free of numpy and pyarrow."""
+
+    profile: bytes
+    state: bytes
+    reference: bytes | None
+    verdict: dict[str, Any]
+    alarm: bool
+    onset: int  # how many windows back the new regime began
+
+
+@dataclass(frozen=True)
+class Built:
+    """A reference that a worker made of a new regime; not armed while the regime still moves."""
+
+    blob: bytes
+    rows: int
+    armed: bool
+    reason: str | None
+
+
+def judge(reference: bytes, state: bytes | None, spans: list[Span], schema: Schema, settings: DriftSettings) -> Judged:
+    """Judge a window, in a worker."""
+    from driftd.detect import worker
+
+    done = worker.judge(reference, state, spans, schema, settings)
+    verdict = done.verdict
+    onset = verdict.onset_windows_back or 0
+    return Judged(done.profile, done.state, done.reference, verdict.to_json(), verdict.alarm, onset)
+
+
+def build(spans: list[Span], schema: Schema, settings: DriftSettings) -> Built:
+    """Make a reference of a new regime, in a worker."""
+    from driftd.detect import worker
+
+    built = worker.build_reference(spans, schema, settings, settle=True)
+    return Built(built.blob, built.rows, built.armed, built.reason)
 
 
 class Judge:
@@ -45,7 +85,7 @@ class Judge:
         old = (self.layout.references / reference.profile).read_bytes()
         state = self._detector_before(window, reference)
         schema = Schema.from_json(project.columns or [])
-        judgement = self.executor.submit(worker.judge, old, state, spans, schema, self.settings).result()
+        judgement = self.executor.submit(judge, old, state, spans, schema, self.settings).result()
         verdict = judgement.verdict
         profile = f"{window.number:08d}.profile"
         write_file(self.layout.windows / profile, judgement.profile)
@@ -65,8 +105,8 @@ class Judge:
                 reference_id=reference.id,
                 profile=profile,
                 detector=judgement.state,
-                verdict=verdict.to_json(),
-                evidence=verdict.evidence,
+                verdict=verdict,
+                evidence=verdict["evidence"],
                 judged_at=self.journal.clock(),
             )
             self.journal.emit(
@@ -75,13 +115,13 @@ class Judge:
                 subject=window.id,
                 window=window.number,
                 rows=window.rows,
-                evidence=verdict.evidence,
-                threshold=verdict.threshold,
-                armed=verdict.armed,
+                evidence=verdict["evidence"],
+                threshold=verdict["threshold"],
+                armed=verdict["armed"],
             )
-            if verdict.alarm:
-                onset = max(1, window.number - (verdict.onset_windows_back or 0))
-                incidents.alarm(self.journal, self.name, window.number, onset, verdict.to_json(), reference.id)
+            if judgement.alarm:
+                onset = max(1, window.number - judgement.onset)
+                incidents.alarm(self.journal, self.name, window.number, onset, verdict, reference.id)
         if grown is not None:
             (self.layout.references / reference.profile).unlink(missing_ok=True)
 
@@ -114,18 +154,18 @@ class Judge:
             now = self.journal.clock()
             tables.windows.set(self.journal, "id = ?", window.id, state=WindowState.COLLECTED, judged_at=now)
             self.journal.emit("window-collected", project=self.name, subject=window.id, window=window.number)
-            if built is not None:
+            if built is not None and built[1].armed:
                 self._watch(built, regime)
 
-    def _build(self, columns: list[dict[str, str]], regime: Sequence[Window]) -> tuple[str, worker.ReferenceBuilt]:
+    def _build(self, columns: list[dict[str, str]], regime: Sequence[Window]) -> tuple[str, Built]:
         schema = Schema.from_json(columns)
         spans = spans_of(self.journal, regime)
-        built = self.executor.submit(worker.build_reference, spans, schema, self.settings).result()
+        built = self.executor.submit(build, spans, schema, self.settings).result()
         profile = f"windows-{regime[0].number:08d}-{regime[-1].number:08d}.reference"
         write_file(self.layout.references / profile, built.blob)
         return profile, built
 
-    def _watch(self, made: tuple[str, worker.ReferenceBuilt], regime: Sequence[Window]) -> None:
+    def _watch(self, made: tuple[str, Built], regime: Sequence[Window]) -> None:
         profile, built = made
         made_of: dict[str, Any] = {"windows": [regime[0].number, regime[-1].number]}
         reference_id = tables.references.add(
