@@ -1,10 +1,10 @@
-# `make demo` and `make test` set up everything they need in .venv; `make check` is the fast gate before a commit.
+# `make check` and `make test` set up everything they need in .venv; `make check` is the fast gate before a commit.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check test-services bench format lock clean
+.PHONY: test check test-services format lock clean
 .DEFAULT_GOAL := check
 
 $(READY): requirements/dev.lock pyproject.toml
@@ -12,9 +12,6 @@ $(READY): requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
-
-demo: $(READY)
-	$(BIN)/driftd demo
 
 check: $(READY)
 	$(BIN)/ruff format --check --quiet .
@@ -27,10 +24,7 @@ test: $(READY)
 	$(BIN)/pytest -n 2
 
 test-services:
-	apt-get update -q && apt-get install -qy --no-install-recommends git
-
-bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	apt-get update -q && apt-get install -qy --no-install-recommends git strace
 
 format: $(READY)
 	$(BIN)/ruff format .
