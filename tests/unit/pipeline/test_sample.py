@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from support.pipeline import PIPELINE, stage
 
 rows = stage("rows")
@@ -55,5 +56,5 @@ def test_the_sample_says_what_its_source_says():
 def test_packed_files_hold_no_time_and_no_name():
     for path in (PIPELINE / "sample" / "incoming").glob("*.gz"):
         content = path.read_bytes()
-        assert content[4:8] == bytes(4)
+        assert content[3:8] == bytes(5)
         assert gzip.decompress(content).endswith(b"\n")
