@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -51,7 +51,12 @@ def parse(text: str, name: Path) -> Settings:
             "\n".join(_line(name, problem, positions) for problem in problems),
             remedy="`driftd config schema` describes every setting",
         ) from error
-    return _resolved(settings, name.parent.absolute())
+    settings = _resolved(settings, name.parent.absolute())
+    overlaps = [(_position(at, positions), ".".join(at), message) for at, message in _overlaps(settings)]
+    if overlaps:
+        lines = [f"{name}:{line}:{column}: {at}: {message}" for (line, column), at, message in overlaps]
+        raise ConfigError("\n".join(lines), remedy="give each source a folder of its own")
+    return settings
 
 
 def _path(problem: Any) -> Where:
@@ -109,3 +114,19 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
             }
         )
     return settings.model_copy(update={"state_dir": absolute(settings.state_dir), "projects": projects})
+
+
+def _overlaps(settings: Settings) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield sources that reach into something else: its files would be let in twice, or moved away."""
+    seen: dict[str, Path] = {}
+    for name, project in settings.projects.items():
+        source = project.source.path
+        at = ("projects", name, "source", "path")
+        for other, path in seen.items():
+            if source.is_relative_to(path) or path.is_relative_to(source):
+                yield at, f"{source} is the source of project {other!r} too, or a part of it: {path}"
+        if project.repository.is_relative_to(source):
+            yield at, f"the project's repository {project.repository} lies in its source {source}"
+        if settings.state_dir.is_relative_to(source):
+            yield at, f"state_dir {settings.state_dir} lies in the source {source}"
+        seen[name] = source

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from driftd.config.units import Budget, Duration
 
@@ -207,14 +207,3 @@ class Settings(Section):
     """What is said on stderr."""
     projects: dict[ProjectName, Project] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
     """The projects, by name."""
-
-    @model_validator(mode="after")
-    def _apart(self) -> "Settings":
-        seen: dict[Path, str] = {}
-        for name, project in self.projects.items():
-            path = project.source.path
-            for other_path, other in seen.items():
-                if path == other_path or path in other_path.parents or other_path in path.parents:
-                    raise ValueError(f"projects {other!r} and {name!r} share the source folder {path} or a part of it")
-            seen[path] = name
-        return self

@@ -110,12 +110,25 @@ class TestYaml:
 
 class TestRelations:
     @pytest.mark.parametrize(
-        ("one", "other"), [("/srv/in", "/srv/in"), ("/srv/in", "/srv/in/sub"), ("/srv/in/x", "/srv/in")]
+        ("one", "other"),
+        [("/srv/in", "/srv/in"), ("/srv/in", "/srv/in/sub"), ("/srv/in/x", "/srv/in"), ("in", "/etc/driftd/in")],
     )
     def test_sources_do_not_overlap(self, one, other):
         text = f"projects:\n  a: {{repository: /a, source: {{path: {one}}}}}\n  b: {{repository: /b, source: {{path: {other}}}}}\n"
         (found,) = problems(text)
-        assert "share the source folder" in found
+        assert found.startswith(f"{NAME}:3:32: projects.b.source.path: ")
+        assert "is the source of project 'a' too" in found
+
+    @pytest.mark.parametrize(
+        ("source", "why"), [("/", "repository"), ("/var", "state_dir"), ("/srv/addresses", "repository")]
+    )
+    def test_a_source_holds_neither_state_nor_repository(self, source, why):
+        found = problems(MINIMAL.replace("/srv/incoming", source))
+        assert why in found[0]
+        assert found[0].startswith(f"{NAME}:5:7: ")
+
+    def test_a_source_may_lie_in_its_repository(self):
+        assert parse(MINIMAL.replace("/srv/incoming", "/srv/addresses/incoming"), NAME)
 
     def test_sources_beside_each_other(self):
         text = "projects:\n  a: {repository: /a, source: {path: /in}}\n  b: {repository: /a, source: {path: /in2}}\n"

@@ -18,7 +18,7 @@ GOOD = {
     "environment": f"projects: {{a: {{{PROJECT}, retrain: {{env: {{path: [/v/bin], pass: [AWS_PROFILE]}}}}}}}}",
     "guards": f"projects: {{a: {{{PROJECT}, promote: {{guards: [{{metric: 's.json:*.f', max_drop: 0.05}}], approval: manual}}}}}}",
     "columns": f"projects: {{a: {{{PROJECT}, columns: {{x: numeric}}, labels: [y]}}}}",
-    "daemon": f"state_dir: /s\nhttp: {{listen: '[::1]:0'}}\ncompute: {{workers: 4}}\nlog: {{format: json}}\nprojects: {{a: {{{PROJECT}}}}}",
+    "daemon": f"state_dir: /st\nhttp: {{listen: '[::1]:0'}}\ncompute: {{workers: 4}}\nlog: {{format: json}}\nprojects: {{a: {{{PROJECT}}}}}",
 }  # fmt: skip
 BAD = {
     "no project": "projects: {}",
