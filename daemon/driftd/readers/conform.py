@@ -63,6 +63,8 @@ class Conformer:
 
     def batch(self, block: Block) -> Batch:
         """Convert one block."""
+        if not self.schema.columns and block.rows:
+            raise SchemaMismatchError(f"{self.path}: no column is of a kind that driftd reads")
         self.extra |= dict.fromkeys(name for name in block.columns if name not in self.schema.kinds)
         reasons: dict[int, str] = {}
         arrays = {column.name: self._column(column, block, reasons) for column in self.schema.columns}

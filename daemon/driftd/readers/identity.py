@@ -1,7 +1,7 @@
 """What makes two rows the same: SHA-256 over canonical JSON of a row without its labels.
 
 Canonical JSON: keys sorted, no spaces, UTF-8 unescaped. A whole number below 2^53 is written as an integer, whatever its type; any other number
-as the shortest spelling of a double (Python's repr); NaN and missing as null; a time as ISO 8601 in UTC with microseconds and Z, where
+as the shortest spelling of a double (Python's repr); NaN, infinity and missing as null; a time as ISO 8601 in UTC with microseconds and Z, where
 one without a zone is taken as UTC; true and false; everything else as a string. Label columns are left out, and so is what holds a list
 (entities): the identity of a labelled text is that of the text.
 """
@@ -48,5 +48,5 @@ def canonical_number(value: float) -> float | None:
     try:
         double = float(value)
     except OverflowError:
-        double = math.copysign(math.inf, value)
-    return None if math.isnan(double) else double
+        return None
+    return double if math.isfinite(double) else None

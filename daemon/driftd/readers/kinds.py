@@ -115,7 +115,8 @@ def _sample(path: str, wanted: int) -> tuple[dict[str, Values], int]:
     for block in form.blocks(path, name, None):
         typed = block.typed
         for column, values in block.columns.items():
-            parts.setdefault(column, []).append(values.slice(0, wanted - rows))
+            part = values.slice(0, wanted - rows)
+            parts.setdefault(column, []).append(part if typed else cells.parse(part, Kind.TEXT)[0])
         rows += block.rows
         if rows >= wanted:
             break

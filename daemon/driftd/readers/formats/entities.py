@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from driftd.readers.cells import ENTITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 Offset = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 SPELLINGS = ("entities", "spans", "label", "labels")
@@ -58,38 +60,30 @@ def spans_of(row: Row) -> Spans | None:
     """Return the spans of a row, in whichever key they are; None if nobody has labelled it."""
     if row.answer in DISMISSED:
         return None
-    for spans in (row.entities, row.spans, row.label, row.labels):
-        if isinstance(spans, Wrapped):
-            return spans.entities
-        if isinstance(spans, list) and not any(isinstance(each, str) for each in spans):
-            return cast("Spans", spans)
+    for spans in (row.entities, row.spans):
+        if spans is not None:
+            return spans.entities if isinstance(spans, Wrapped) else spans
+    for either in (row.label, row.labels):
+        if isinstance(either, list) and not any(isinstance(each, str) for each in either):
+            return cast("Spans", either)
     return None
 
 
-def _parts(span: Labelled) -> tuple[int | None, int | None, str]:
+def _parts(span: tuple[int, int, str] | Labelled) -> tuple[int | None, int | None, str]:
+    if not isinstance(span, Labelled):
+        return span
     start = span.start_offset if span.start is None else span.start
     end = span.end_offset if span.end is None else span.end
     return start, end, span.label
 
 
-def arrays(pairs: Iterable[tuple[str | None, Spans | Wrapped | None]]) -> tuple[pa.Array, pa.Array]:
+def arrays(pairs: Sequence[tuple[str, Spans | Wrapped | None]]) -> tuple[pa.Array, pa.Array]:
     """Return texts and entities as columns; whether spans lie in their text is not judged here."""
-    texts: list[str | None] = []
-    places: list[int | None] = []
-    starts: list[int | None] = []
-    ends: list[int | None] = []
-    labels: list[str] = []
-    for text, found in pairs:
-        spans = found.entities if isinstance(found, Wrapped) else found
-        texts.append(text)
-        places.append(None if spans is None else len(labels))
-        for span in spans or ():
-            start, end, label = _parts(span) if isinstance(span, Labelled) else span
-            starts.append(start)
-            ends.append(end)
-            labels.append(label)
-    flat = pa.StructArray.from_arrays(
-        [pa.array(values, part.type) for values, part in zip((starts, ends, labels), ENTITY, strict=True)],
-        fields=list(ENTITY),
-    )
-    return pa.array(texts, pa.string()), pa.ListArray.from_arrays(pa.array([*places, len(labels)], pa.int32()), flat)
+    found = [spans.entities if isinstance(spans, Wrapped) else spans for _, spans in pairs]
+    flat = list(chain.from_iterable(spans for spans in found if spans))
+    triples: list[Any] = list(map(_parts, flat)) if Labelled in set(map(type, flat)) else flat
+    parts = [pa.array([triple[i] for triple in triples], part.type) for i, part in enumerate(ENTITY)]
+    places = [0, *accumulate(0 if spans is None else len(spans) for spans in found)]
+    offsets = pa.array(places, pa.int32(), mask=np.array([spans is None for spans in found] + [False]))
+    entities = pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(parts, fields=list(ENTITY)))
+    return pa.array([text for text, _ in pairs], pa.string()), entities

@@ -42,7 +42,7 @@ class Reader:
         found = lines.decode(chunk, self._decoder)
         if any(row.text is None for row in found.rows):
             found = found.only(lambda row: row.text is not None, "the row has no text")
-        texts, spans = entities.arrays((row.text, entities.spans_of(row)) for row in found.rows)
+        texts, spans = entities.arrays([(row.text or "", entities.spans_of(row)) for row in found.rows])
         columns = {self._text: texts, self._spans: spans}
         if found.bad and not found.rows:
             del columns[self._text]  # it may be missing in the whole file

@@ -18,9 +18,14 @@ QUOTE, NEWLINE, RETURN = b'"\n\r'
 
 def last_end(data: bytearray, end: int, delimiter: int) -> int:
     """Return where the last whole record of data[:end] ends; 0 if none does."""
+    at = data.rfind(b"\n", 0, end) + 1
     if data.find(QUOTE, 0, end) < 0:
-        return data.rfind(b"\n", 0, end) + 1 or data.rfind(b"\r", 0, end - 1) + 1
-    ends = record_ends(np.frombuffer(data, np.uint8, end), delimiter)
+        return at or data.rfind(b"\r", 0, end - 1) + 1
+    codes = np.frombuffer(data, np.uint8, end)
+    quotes = np.flatnonzero(codes == QUOTE)
+    if at and np.searchsorted(quotes, at) % 2 == 0 and _balanced(codes, quotes, delimiter):
+        return at
+    ends = record_ends(codes, delimiter)
     return int(ends[-1]) if len(ends) else 0
 
 

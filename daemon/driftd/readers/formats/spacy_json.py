@@ -13,51 +13,70 @@ from driftd.readers.formats.elements import Elements
 from driftd.readers.types import BadRow, Kind, Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
-    from driftd.readers.formats.elements import Element
+    from driftd.readers.formats.elements import Piece
     from driftd.readers.registry import Name
     from driftd.readers.source import Mark
 
 SPARSE = False
-_DECODER = msgspec.json.Decoder(entities.Row | entities.Pair)
+_ELEMENT = entities.Row | entities.Pair
+_LIST = msgspec.json.Decoder(list[_ELEMENT])
+_ONE = msgspec.json.Decoder(_ELEMENT)
 
 
 def blocks(path: str, name: Name, schema: Schema | None, start: Mark | None = None) -> Iterator[Block]:
-    """Read the elements of the list, some at a time."""
+    """Read the elements of the list, many at a time."""
     wanted = schema or entity_jsonl.PLAIN
     with source.opened(path, name) as stream:
         if start is not None:
             source.forward(stream, start.at)
-        for group in Elements(path, stream, start).groups():
-            yield _block(group, wanted)
+        for piece in Elements(path, stream, _LIST, start).pieces():
+            yield _block(piece, wanted)
 
 
-def _block(group: list[Element], schema: Schema) -> Block:
-    pairs, marks, bad = [], [], []
-    for element in group:
-        try:
-            pairs.append(_pair(element.data))
-            marks.append(element.start)
-        except lines.FAULTS as fault:
-            reason = str(fault) if isinstance(fault, lines.WrongRowError) else lines.reason(fault)
-            bad.append(BadRow(element.start.line, f"element {element.start.row + 1}: {reason}"))
+def _block(piece: Piece, schema: Schema) -> Block:
+    numbers: Sequence[int] = range(len(piece.rows or ()))
+    bad: list[BadRow] = []
+    try:
+        pairs = [_pair(row) for row in piece.rows or ()]
+    except lines.WrongRowError:
+        piece.rows = None
+    if piece.rows is None:
+        numbers, pairs, bad = _one_by_one(piece)
     text, spans = entities.arrays(pairs)
     columns = {schema.text_of_entities or "text": text, next(iter(schema.of_kind(Kind.ENTITIES)), "entities"): spans}
     return Block(
         columns,
         len(pairs),
-        lambda row: marks[row].line,
-        group[0].start,
+        lambda row: piece.line(numbers[row]),
+        piece.start,
         tuple(bad),
-        place=lambda row: f"element {marks[row].row + 1}: ",
+        place=lambda row: _place(piece, numbers[row]),
     )
 
 
-def _pair(data: bytes) -> tuple[str, Any]:
-    element = _DECODER.decode(data)
+def _one_by_one(piece: Piece) -> tuple[list[int], list[tuple[str, Any]], list[BadRow]]:
+    numbers: list[int] = []
+    pairs: list[tuple[str, Any]] = []
+    bad: list[BadRow] = []
+    for number, element in enumerate(piece.elements()):
+        try:
+            pairs.append(_pair(_ONE.decode(element)))
+            numbers.append(number)
+        except lines.FAULTS as fault:
+            reason = str(fault) if isinstance(fault, lines.WrongRowError) else lines.reason(fault)
+            bad.append(BadRow(piece.line(number), _place(piece, number) + reason))
+    return numbers, pairs, bad
+
+
+def _place(piece: Piece, number: int) -> str:
+    return f"element {piece.start.row + number + 1}: "
+
+
+def _pair(element: entities.Row | entities.Pair) -> tuple[str, Any]:
     if isinstance(element, tuple):
         return element
     if element.text is None:
@@ -77,8 +96,8 @@ def write(path: str, name: Name, schema: Schema, batches: Iterable[pa.RecordBatc
 def extend(path: str, name: Name, schema: Schema, batches: Iterable[pa.RecordBatch], old: str) -> int:
     """Copy a document with more elements at its list's end."""
     with source.opened(old, name) as stream:
-        walked = Elements(old, stream)
-        some = sum(map(len, walked.groups()))
+        walked = Elements(old, stream, _LIST)
+        some = sum(1 for _ in walked.pieces())
     with source.created(path, name) as sink, source.opened(old, name) as stream:
         source.copied(stream, sink, walked.end)
         rows = _written(sink, schema, batches, b",\n" if some else b"\n")
