@@ -38,7 +38,7 @@ class ProjectLoop:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
-        self.heartbeat = time.monotonic()
+        self._alive = time.monotonic()
         self.ready = False
         self.problem: str | None = None
         self._settings = settings
@@ -54,6 +54,11 @@ class ProjectLoop:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"project-{name}")
 
+    @property
+    def heartbeat(self) -> float:
+        """The monotonic time of the last sign of life, also from within a long scan."""
+        return max(self._alive, self._intake.heartbeat)
+
     def start(self) -> None:
         self._thread.start()
 
@@ -65,6 +70,7 @@ class ProjectLoop:
         deadline = time.monotonic() + timeout
         self._stopping.set()
         self._wake.set()
+        self._intake.stop()
         ended = self.dispatch.stop(timeout)
         if self._thread.is_alive():
             self._thread.join(max(0.0, deadline - time.monotonic()))
@@ -103,16 +109,16 @@ class ProjectLoop:
             lambda: close_windows(self._journal, self.name, self._settings, self._clock()),
         )
         for step in steps:
-            self.heartbeat = time.monotonic()
+            self._alive = time.monotonic()
             step()
         while not self._stopping.is_set() and self._judge.step():
-            self.heartbeat = time.monotonic()
+            self._alive = time.monotonic()
             self.dispatch.step()  # after every window, so that what a run works on follows from the rows alone
 
     def _sleep(self) -> None:
         until = time.monotonic() + self._settings.source.scan_every
         while not self._stopping.is_set() and time.monotonic() < until:
-            self.heartbeat = time.monotonic()
+            self._alive = time.monotonic()
             if self._wake.wait(IDLE):
                 return
 
