@@ -37,6 +37,8 @@ class Block:
     """Where a row is, in words, if its line says little."""
     typed: bool = True
     """False where the file knows no types (CSV) and text has to be parsed."""
+    lacking: frozenset[str] = frozenset()
+    """Columns for want of which rows are bad."""
 
 
 @dataclass
@@ -59,13 +61,18 @@ class Conformer:
     schema: Schema
     sparse: bool = False
     extra: dict[str, None] = field(default_factory=dict)
+    _lacking: set[str] = field(default_factory=set)
     _tallies: dict[str, _Tally] = field(default_factory=dict)
 
     def batch(self, block: Block) -> Batch:
         """Convert one block."""
         if not self.schema.columns and block.rows:
-            raise SchemaMismatchError(f"{self.path}: no column is of a kind that driftd reads")
+            raise SchemaMismatchError(
+                f"{self.path}: no column is of a kind that driftd reads",
+                remedy="write a value, not a list or object, a cell",
+            )
         self.extra |= dict.fromkeys(name for name in block.columns if name not in self.schema.kinds)
+        self._lacking |= set(self.schema.names) if block.rows else block.lacking
         reasons: dict[int, str] = {}
         arrays = {column.name: self._column(column, block, reasons) for column in self.schema.columns}
         for name in self.schema.names:
@@ -85,7 +92,7 @@ class Conformer:
             tally = self._tallies.get(column.name)
             if tally is None:
                 continue
-            if not tally.seen and not _may_lack(column):
+            if not tally.seen and column.name in self._lacking and not _may_lack(column):
                 self._missing(column)
             self._judge(column.name, enough=1)
 

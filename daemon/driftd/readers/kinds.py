@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from driftd.errors import SchemaMismatchError
 from driftd.readers import cells
 from driftd.readers.registry import format_of
-from driftd.readers.types import Column, Kind, Schema
+from driftd.readers.types import TEXT, Column, Kind, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,14 +72,16 @@ def _is_prose(values: pa.Array) -> bool:
 def infer(data: Sequence[str] | Iterable[pa.RecordBatch], overrides: Mapping[str, Kind] | None = None) -> Schema:
     """Tell the columns of files, or of record batches, from the first rows of some of them.
 
-    A column that some of the files lack is optional. `overrides` has the last word on kinds, and may add a column of entities.
+    A column that some of the files lack is optional; one called `text` beside entities is text, however short. `overrides` has the last
+    word on kinds, and may add a column of entities.
     """
     given = dict(overrides or {})
     samples = _samples(data)
     columns: list[Column] = []
+    pointed = {TEXT} if any(_holds_entities(sample) for sample in samples) else set()
     for name in dict.fromkeys(name for sample in samples for name in sample):
         found = [sample[name] for sample in samples if name in sample]
-        kind = given.pop(name, None) or _common(found)
+        kind = given.pop(name, None) or (Kind.TEXT if name in pointed else _common(found))
         if kind is not None:
             columns.append(Column(name, kind, optional=len(found) < len(samples)))
     columns += [Column(name, kind, optional=True) for name, kind in given.items() if kind is Kind.ENTITIES]
@@ -102,6 +104,10 @@ def _samples(data: Sequence[str] | Iterable[pa.RecordBatch]) -> list[dict[str, V
     paths = [given[i * len(given) // FILES] for i in range(FILES)] if len(given) > FILES else given
     samples = [_sample(path, max(100, SAMPLE // len(paths))) for path in paths]
     return [sample for sample, rows in samples if rows] or [sample for sample, _ in samples]
+
+
+def _holds_entities(sample: dict[str, Values]) -> bool:
+    return any(cells.is_entities(values.type) for values, _ in sample.values())
 
 
 def _columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:

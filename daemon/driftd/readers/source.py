@@ -156,9 +156,14 @@ def chunks(
 
 def _begin(path: str, stream: pa.NativeFile) -> tuple[bytes, int]:
     head: bytes = stream.read(len(BOM))
+    check_width(path, head)
+    return (b"", len(BOM)) if head == BOM else (head, 0)
+
+
+def check_width(path: str, head: bytes) -> None:
+    """Refuse what begins as UTF-16 does."""
     if head.startswith(WIDE):
         raise UnreadableFileError(f"{path}: is UTF-16 text", remedy="write it as UTF-8")
-    return (b"", len(BOM)) if head == BOM else (head, 0)
 
 
 def forward(stream: pa.NativeFile, at: int) -> bytes:

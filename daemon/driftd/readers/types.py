@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+TEXT = "text"  # the column that entities point into, where there is one of this name
+
 
 class Kind(StrEnum):
     """What a column holds; in brackets the Arrow type in which every reader delivers it."""
@@ -64,7 +66,7 @@ class Schema:
     def text_of_entities(self) -> str | None:
         """The column that entities point into: `text`, or the only one of kind text."""
         texts = self.of_kind(Kind.TEXT)
-        return "text" if "text" in texts else texts[0] if len(texts) == 1 else None
+        return TEXT if TEXT in texts else texts[0] if len(texts) == 1 else None
 
     def to_json(self) -> list[dict[str, Any]]:
         return [

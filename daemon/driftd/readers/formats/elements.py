@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from driftd.errors import UnreadableFileError
-from driftd.readers.source import BOM, CHUNK, LONGEST, Mark
+from driftd.readers.source import BOM, CHUNK, LONGEST, Mark, check_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY = b'"spacy_data"'
-# a string, a bracket, or the beginning of a string that goes on in the next piece
-TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|"', re.DOTALL)
+# a string, a bracket, a number or word, or the beginning of a string that goes on in the next piece
+TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|[^\s,:"\[\]{}]++|"', re.DOTALL)
 DEPTH = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 BETWEEN = re.compile(rb"\s*+(,?)\s*+")
 OPENING = re.compile(rb"\s*+:\s*+\[")
@@ -46,7 +46,7 @@ class Piece:
 
     def _find(self) -> list[tuple[int, int]]:
         if not self._bounds:
-            self._bounds = bounds(self.data)[0]
+            self._bounds = bounds(self.data + b",")[0]
         return self._bounds
 
 
@@ -64,7 +64,7 @@ def bounds(data: bytes) -> tuple[list[tuple[int, int]], int | None]:
         depth += step
         if depth < 0:
             return found, token.start()
-        if not depth:
+        if not depth and token.end() < len(data):  # else a number may go on
             found.append((begun, token.end()))
     return found, None
 
@@ -118,6 +118,7 @@ class Elements:
         """Find the list's opening bracket."""
         if not self._more():
             self._fail("has 0 bytes, which no JSON document has")
+        check_width(self.path, self._buffer)
         if self._buffer.startswith(BOM):
             self._drop(len(BOM))
         while (found := self._opening()) is None:

@@ -40,18 +40,20 @@ class Reader:
 
     def __call__(self, chunk: Chunk) -> Block:
         found = lines.decode(chunk, self._decoder)
-        if any(row.text is None for row in found.rows):
+        textless = any(row.text is None for row in found.rows)
+        if textless:
             found = found.only(lambda row: row.text is not None, "the row has no text")
         texts, spans = entities.arrays([(row.text or "", entities.spans_of(row)) for row in found.rows])
         columns = {self._text: texts, self._spans: spans}
-        if found.bad and not found.rows:
+        if not found.rows:
             del columns[self._text]  # it may be missing in the whole file
         bad_cells: dict[str, cells.Bad] = {}
         for i, column in enumerate(self._others):
             values = [self._cell(getattr(row, f"c{i}"), column, n, bad_cells) for n, row in enumerate(found.rows)]
             if any(value is not None for value in values) or bad_cells.get(column.name):
                 columns[column.name] = objects.column(values, column.kind)
-        return Block(columns, len(found.rows), found.line, chunk.start, tuple(found.bad), bad_cells)
+        lacking = frozenset({self._text} if textless else ())
+        return Block(columns, len(found.rows), found.line, chunk.start, tuple(found.bad), bad_cells, lacking=lacking)
 
     @staticmethod
     def _cell(value: object, column: Column, row: int, bad_cells: dict[str, cells.Bad]) -> Any:

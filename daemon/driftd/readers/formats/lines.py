@@ -95,7 +95,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, msgspec.ValidationError):
-        return str(error).replace("`", "")
+        what, _, place = str(error).replace("`", "").partition(" - at $")
+        return f"{place.lstrip('.')}: {what}" if place else what
     return f"not JSON: {str(error).removeprefix('JSON is malformed: ')}"
 
 

@@ -27,10 +27,10 @@ def blocks(path: str, name: Name, schema: Schema | None, start: Mark | None = No
     if not source.check(path):
         raise UnreadableFileError(f"{path}: has 0 bytes, which no Parquet file has", remedy="have the file sent again")
     mark = start or source.Mark(0, 1)
-    categories = schema.of_kind(Kind.CATEGORICAL) if schema else ()
     try:
-        with pq.ParquetFile(path, read_dictionary=list(categories), pre_buffer=False) as file:
-            stored = file.schema_arrow
+        stored = pq.read_schema(path)
+        categories = [each for each in (schema.of_kind(Kind.CATEGORICAL) if schema else ()) if each in stored.names]
+        with pq.ParquetFile(path, read_dictionary=categories, pre_buffer=False) as file:
             yield columnar.empty(path, stored, mark)
             wanted = [each for each in stored.names if schema is None or each in schema.kinds]
             for group in range(mark.at, file.num_row_groups):
