@@ -98,7 +98,9 @@ class Elements:
                 yield piece
             elif self.end is None:
                 if len(self._buffer) > LONGEST:
-                    self._fail(f"element {self._number + 1} (line {self._line}) is longer than {LONGEST >> 20} MiB")
+                    between = BETWEEN.match(self._buffer)
+                    line = self._line + (between[0].count(b"\n") if between else 0)
+                    self._fail(f"element {self._number + 1} (line {line}) is longer than {LONGEST >> 20} MiB")
                 if not self._more():
                     self._fail(f"ends within the list (line {self._line}): it was cut off, or a bracket is not closed")
         if self.mark is None:
