@@ -15,17 +15,18 @@ ORDERED = (*ORDERED_TESTS, "wasserstein", "psi", "jensen_shannon")
 UNORDERED = ("chi_squared", *UNORDERED_TESTS, "psi", "jensen_shannon")
 LEVEL = 0.01
 
+# the statistics of each tested feature, by its place
+Said = dict[int, list[StatisticVerdict]]
+
 
 def describe(
-    reference: Reference, before: Ints, now: Ints, settings: DriftSettings, moved: frozenset[int]
+    reference: Reference, tested: Tested, block: int, said: Said, moved: frozenset[int]
 ) -> tuple[ColumnVerdict, ...]:
-    """Say what is to be said of each column, from cells of shape (features, width); `moved` are features that drifted."""
-    tested = reference.margins.test(before[None], now[None])
-    p_values, effects = tested.p_values[0], tested.effects[0]
+    """Say what is to be said of each column about a block; `moved` are the features that drifted."""
+    p_values, effects = tested.p_values[block], tested.effects[block]
     columns: dict[str, list[int]] = {}
     for place, feature in enumerate(reference.layout.features):
         columns.setdefault(feature.column, []).append(place)
-    said = statistics(reference, before, now, settings)
     family = max(int(reference.tested.sum()), 1)
     return tuple(
         ColumnVerdict(
@@ -53,23 +54,17 @@ def attribute(tested: Tested, block: int, settings: DriftSettings) -> frozenset[
     return frozenset(map(int, np.flatnonzero(moved))) or frozenset([int(p_values.argmin())])
 
 
-def exceeded(reference: Reference, before: Ints, now: Ints, settings: DriftSettings) -> frozenset[int]:
+def exceeded(said: Said) -> frozenset[int]:
     """Return the features of which a statistic reached the threshold that a person fixed for it."""
-    if not settings.thresholds:
-        return frozenset()
-    said = statistics(reference, before, now, settings)
-    over = (
+    return frozenset(
         place for place, each in said.items() if any(s.threshold is not None and s.value >= s.threshold for s in each)
     )
-    return frozenset(over)
 
 
-def statistics(
-    reference: Reference, before: Ints, now: Ints, settings: DriftSettings
-) -> dict[int, list[StatisticVerdict]]:
+def statistics(reference: Reference, before: Ints, now: Ints, settings: DriftSettings) -> Said:
     """Compute the statistics of each tested feature; they are named `part.statistic` where a column has parts."""
     layout = reference.layout
-    found: dict[int, list[StatisticVerdict]] = {}
+    found: Said = {}
     for places, names in ((layout.ordered, ORDERED), (layout.unordered, UNORDERED)):
         fixed = {int(place): limits(layout.features[place], settings) for place in places}
         for name in dict.fromkeys([*names, *(name for each in fixed.values() for name in each)]):

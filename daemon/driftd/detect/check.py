@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from driftd.detect.attribution import attribute, describe, exceeded
+from driftd.detect.attribution import attribute, describe, exceeded, statistics
 from driftd.detect.monitor import combine, family
 from driftd.detect.quality import problems
 from driftd.detect.reference import Reference
@@ -56,7 +56,8 @@ def check(
     p_value = float(1 / combine(known, tested, known.joint.p_values(before, now, sizes))[0])
     broken = problems(known, known.profile, profile, alpha, settings.min_effect)
     drift = p_value <= alpha and float(tested.effects.max(initial=0.0)) >= settings.min_effect
-    over = exceeded(known, before[0], now[0], settings)
+    said = statistics(known, before[0], now[0], settings)
+    over = exceeded(said)
     sure = tested.p_values[0] * family(known) <= alpha
     moved = frozenset(map(int, np.flatnonzero(sure & (tested.effects[0] >= settings.min_effect)))) | over
     if drift and not moved:
@@ -70,5 +71,5 @@ def check(
         profile.rows,
         tuple(broken),
         tuple(known.notes),
-        describe(known, before[0], now[0], settings, moved),
+        describe(known, tested, 0, said, moved),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.detect.attribution import attribute, describe, exceeded
+from driftd.detect.attribution import attribute, describe, exceeded, statistics
 from driftd.detect.history import MOST_BUCKETS, History
 from driftd.detect.margins import SMALLEST_P, Tested
 from driftd.detect.quality import problems
@@ -19,6 +19,7 @@ from driftd.profile.binning import Floats, Ints
 WEIGHTS = 1 / np.arange(2, MOST_BUCKETS + 2)
 WEIGHTS /= WEIGHTS.sum()
 WARN = 0.1
+NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,15 @@ def judge(reference: Reference, history: History, settings: DriftSettings, *, yo
     joint = reference.joint.p_values(blocks.reference, blocks.current, blocks.sizes)
     evidence = combine(reference, tested, joint) * WEIGHTS[: len(joint)]
     alarms = (evidence >= settings.false_alarms) & (tested.effects.max(-1) >= settings.min_effect)
-    over = exceeded(reference, blocks.reference[0], blocks.current[0], settings)
     # a fixed threshold is about the newest window; evidence about the stretch that says most
+    over = (
+        exceeded(statistics(reference, blocks.reference[0], blocks.current[0], settings))
+        if settings.thresholds
+        else NONE
+    )
     place = int(np.where(alarms, evidence, 0).argmax()) if alarms.any() else 0 if over else int(evidence.argmax())
     moved = over | attribute(tested, place, settings) if alarms.any() else over
+    said = statistics(reference, blocks.reference[place], blocks.current[place], settings)
     return Verdict(
         armed=True,
         alarm=bool(moved),
@@ -76,7 +82,7 @@ def judge(reference: Reference, history: History, settings: DriftSettings, *, yo
         threshold=settings.false_alarms,
         windows=int(history.spans[place]),
         onset_windows_back=int(history.spans[place]) - 1 if moved else None,
-        columns=describe(reference, blocks.reference[place], blocks.current[place], settings, moved),
+        columns=describe(reference, tested, place, said, moved),
     )
 
 

@@ -22,6 +22,7 @@ from driftd.profile.features import Column
 
 LEAST_EFFECTIVE_ROWS = 100
 MOVING = 0.01
+HEAD = 1 << 14  # neighbouring rows that dependence is read from
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Reference:
             raise UnreadableFileError("a reference needs rows, and there are none", remedy="give it data")
         layout = Layout.fit(sample, columns)
         profile = Profile.of(layout, read())
-        head = layout.codes(_head(read(), sample.num_rows))
+        head = layout.codes(_head(read(), HEAD))
         blocks = blocks_of(head.shape[1], window_rows)
         found = dependence(layout, profile.cells, head, blocks)
         fixed = np.array([bool({f.name, f.column} & set(apart)) for f in layout.features], dtype=bool)

@@ -7,8 +7,9 @@ from driftd.stats.base import Floats, Outcome, Pair
 class LargestCell:
     """The cell whose share changed least by chance: a new category, a swapped one, a tail.
 
-    Definition: for each cell, its count in the current sample given its count in both; the smallest p-value times
-    twice the number of cells that hold a row. The value is the change of that cell's share, between 0 and 1.
+    Definition: for each cell, its count in the current sample given its count in both samples. The p-value is that of the
+    cell with the largest binomial deviance, times twice the number of cells that hold a row; the value is the change of
+    that cell's share, between 0 and 1.
 
     When to use: changes that live in one cell out of many, where sums over cells drown them. Also the exact test of
     unseen values: a cell that the reference never filled.
@@ -24,27 +25,44 @@ class LargestCell:
     tested = True
 
     def __call__(self, pair: Pair) -> Outcome:
-        p_values = cell_p_values(pair)
-        reference, current = pair.shares
-        place = p_values.argmin(-1)[..., None]
-        change = np.take_along_axis(np.abs(current - reference), place, -1)[..., 0]
-        filled = np.maximum(((pair.reference + pair.current) > 0).sum(-1), 1)
-        smallest = np.take_along_axis(p_values, place, -1)[..., 0]
-        return Outcome(change, np.minimum(1.0, 2 * filled * smallest))
+        place = deviance(pair).argmax(-1)[..., None]
+        totals = pair.reference + pair.current
+        current = np.take_along_axis(np.broadcast_to(pair.current, totals.shape), place, -1)[..., 0]
+        total = np.take_along_axis(totals, place, -1)[..., 0]
+        n, m = pair.sizes
+        before = (total - current) / np.maximum(n, 1)
+        p_value = rate_p_value(current, total, pair)
+        filled = np.maximum((totals > 0).sum(-1), 1)
+        empty = pair.effective <= 0
+        value = np.where(empty, 0.0, np.abs(current / np.maximum(m, 1) - before))
+        return Outcome(value, np.where(empty, 1.0, np.minimum(1.0, 2 * filled * p_value)))
 
 
-def cell_p_values(pair: Pair) -> Floats:
-    """Return the one-sided p-value of each cell, in the direction of its change, shape (..., k)."""
+def deviance(pair: Pair) -> Floats:
+    """Return how far each cell's count is from its expected share of both counts, shape (..., k)."""
     n, m = pair.sizes
-    design = np.asarray(pair.design)[..., None]
     share = (m / np.maximum(n + m, 1))[..., None]
     total = pair.reference + pair.current
-    both = np.ceil(total / design)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one = pair.current * np.log(pair.current / (total * share))
+        other = pair.reference * np.log(pair.reference / (total * (1 - share)))
+    return np.asarray(np.nan_to_num(one) + np.nan_to_num(other))
+
+
+def rate_p_value(current: np.ndarray, total: np.ndarray, pair: Pair) -> Floats:
+    """Return the one-sided p-value, in the direction of its change, of a count given both samples' count together.
+
+    Args:
+        current: Count in the current sample; its shape broadcasts against the pair's leading axes.
+        total: Count in both.
+        pair: Gives the sizes and the design effect.
+    """
+    n, m = pair.sizes
+    share = m / np.maximum(n + m, 1)
     # rounded so that dependent rows never say more than they know
-    count = np.floor(pair.current / design)
-    more = np.where(count > 0, betainc(np.maximum(count, 1), both - count + 1, share), 1.0)
-    ceiling = np.ceil(pair.current / design)
+    both = np.ceil(total / pair.design)
+    floor, ceiling = np.floor(current / pair.design), np.ceil(current / pair.design)
+    more = np.where(floor > 0, betainc(np.maximum(floor, 1), both - np.minimum(floor, both) + 1, share), 1.0)
     less = np.where(ceiling < both, betaincc(ceiling + 1, np.maximum(both - ceiling, 1), share), 1.0)
-    one_sided = np.where(pair.current >= total * share, more, less)
-    known = (total > 0) & (np.minimum(n, m) > 0)[..., None]
-    return np.where(known, one_sided, 1.0)
+    one_sided = np.where(current >= total * share, more, less)
+    return np.asarray(np.where((total > 0) & (n > 0) & (m > 0), one_sided, 1.0))
