@@ -2,13 +2,26 @@
 
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
+from driftd import __version__
 from driftd.errors import DriftdError, ExitCode
 
-# One module a group of commands; each has `register(app)` and imports what it needs inside its commands.
-COMMANDS = ("check", "replay")
+# One module a group of commands, in the order of `--help`; each has `register(app)` and imports what it needs when it is called.
+COMMANDS = (
+    "run",
+    "check",
+    "replay",
+    "status",
+    "logs",
+    "control",
+    "incidents",
+    "quarantine",
+    "verify",
+    "config",
+)
 
 
 def build_app() -> typer.Typer:
@@ -18,10 +31,26 @@ def build_app() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_options)
     for name in COMMANDS:
         import_module(f"driftd.cli.{name}").register(app)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"driftd {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

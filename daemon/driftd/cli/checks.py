@@ -1,0 +1,69 @@
+"""What `driftd config check` looks at beyond the file: repositories, stages, their programs, folders."""
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from driftd.config import Project, Settings
+from driftd.errors import DriftdError
+from driftd.journal.layout import Layout
+from driftd.retrain.environment import environment
+from driftd.retrain.worktree import Repository
+
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+SHELL = frozenset({"cd", "set", "if", "for", "while", "export", "source", ".", "test", "[", "(", "{"})
+
+
+def problems(name: str, project: Project, settings: Settings) -> Iterator[str]:
+    """Yield what would keep a project from working, in words."""
+    for what, folder in (("state_dir", settings.state_dir), ("source.path", project.source.path)):
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if not os.access(there, os.W_OK | os.X_OK):
+            yield f"{what}: {there} cannot be written by this user"
+    with TemporaryDirectory() as home:  # looking leaves nothing behind in the state folder
+        env = environment(Layout(Path(home), name), project.retrain.env, "check")
+        try:
+            Repository(project.repository, env)
+        except (DriftdError, OSError) as error:
+            yield f"repository: {error}"
+            return
+    yield from _stages(project, env["PATH"])
+
+
+def _stages(project: Project, path: str) -> Iterator[str]:
+    file = project.repository / "dvc.yaml"
+    try:
+        stages: dict[str, Any] = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("stages") or {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        yield f"{file}: {error}"
+        return
+    for missing in set(project.promote.score_stages) - stages.keys():
+        yield f"promote.score_stages: {file} has no stage {missing!r}; it has: {', '.join(stages)}"
+    for stage, words in stages.items():
+        commands = words.get("cmd", words.get("do", {}).get("cmd", ()))
+        for command in [commands] if isinstance(commands, str) else commands:
+            program = _program(command)
+            if program and not _found(program, project.repository / words.get("wdir", "."), path):
+                yield f"the stage {stage!r} runs {program!r}, which is not found; add its folder to retrain.env.path"
+
+
+def _program(command: str) -> str | None:
+    """Return the program that a stage's shell command begins with, or None where only the shell can tell."""
+    try:
+        words = [word for word in shlex.split(command) if not ASSIGNMENT.match(word)]
+    except ValueError:
+        return None
+    return None if not words or "$" in words[0] or words[0] in SHELL else words[0]
+
+
+def _found(program: str, folder: Path, path: str) -> bool:
+    if os.sep in program:
+        return os.access(folder / program, os.X_OK)
+    return shutil.which(program, path=path) is not None

@@ -1,0 +1,58 @@
+"""`driftd config`: is the settings file right, what does it amount to, what can be set?"""
+
+import typer
+
+from driftd.cli.options import Config, Json
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
+    group.command("check")(check)
+    group.command("show")(show)
+    group.command("schema")(schema)
+    app.add_typer(group, name="config")
+
+
+def check(config: Config = None, as_json: Json = False) -> None:
+    """Check the settings file, and that repositories and folders are there. Ends with 3 if something is wrong."""
+    from driftd import config as settings_of
+    from driftd.cli import output
+    from driftd.cli.checks import problems
+    from driftd.errors import ConfigError
+
+    path = settings_of.find_file(config)
+    settings = settings_of.load(path)
+    found = [
+        f"{name}: {problem}"
+        for name, project in settings.projects.items()
+        for problem in problems(name, project, settings)
+    ]
+    if as_json:
+        output.say_json({"file": str(path), "ok": not found, "problems": found})
+    elif not found:
+        names = ", ".join(settings.projects)
+        output.say(f"{path} is right; projects: {names}")
+    if found:
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in found), remedy="correct them, then check again")
+
+
+def show(config: Config = None, as_json: Json = False) -> None:
+    """Print the settings with all defaults and absolute paths."""
+    from driftd.cli import output
+    from driftd.cli.state import load_settings
+
+    document = load_settings(config).model_dump(mode="json", by_alias=True)
+    if as_json:
+        output.say_json(document)
+        return
+    import yaml
+
+    typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def schema() -> None:
+    """Print the JSON Schema of the settings file, for editors."""
+    from driftd.cli import output
+    from driftd.config import Settings
+
+    output.say_json(Settings.model_json_schema(by_alias=True))

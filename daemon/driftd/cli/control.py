@@ -1,0 +1,66 @@
+"""Commands that ask the daemon to do something in a project."""
+
+from typing import Annotated
+
+import typer
+
+from driftd.cli.options import Config, Json, Project, Wait
+
+Run = Annotated[int, typer.Argument(metavar="RUN", help="Number of a run that waits.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (trigger, pause, resume, rollback, approve, reject):
+        app.command()(command)
+
+
+def trigger(project: Project, config: Config = None, wait: Wait = True, as_json: Json = False) -> None:
+    """Ask for a run now; cooldown and daily limit still hold."""
+    from driftd.cli.requests import ask
+
+    ask(config, lambda state: state.project(project), "trigger", wait=wait, as_json=as_json)
+
+
+def pause(project: Project, config: Config = None, wait: Wait = True, as_json: Json = False) -> None:
+    """Start no more runs; intake and detection go on."""
+    from driftd.cli.requests import ask
+
+    ask(config, lambda state: state.project(project), "pause", wait=wait, as_json=as_json)
+
+
+def resume(project: Project, config: Config = None, wait: Wait = True, as_json: Json = False) -> None:
+    """Let runs start again."""
+    from driftd.cli.requests import ask
+
+    ask(config, lambda state: state.project(project), "resume", wait=wait, as_json=as_json)
+
+
+def rollback(
+    project: Project,
+    to: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Version, such as v2.0.0; else the one before.")
+    ] = None,
+    config: Config = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Put an earlier model into production again."""
+    from driftd.cli.requests import ask
+
+    ask(config, lambda state: state.project(project), "rollback", wait=wait, as_json=as_json, to=to)
+
+
+def approve(run: Run, config: Config = None, wait: Wait = True, as_json: Json = False) -> None:
+    """Promote the candidate of a run that waits for approval."""
+    from driftd.cli.requests import ask
+    from driftd.observe import views
+
+    ask(config, lambda state: views.run(state.journal, run).project, "approve", wait=wait, as_json=as_json, run=run)
+
+
+def reject(run: Run, config: Config = None, wait: Wait = True, as_json: Json = False) -> None:
+    """Keep the champion; the run that waits for approval ends."""
+    from driftd.cli.requests import ask
+    from driftd.observe import views
+
+    ask(config, lambda state: views.run(state.journal, run).project, "reject", wait=wait, as_json=as_json, run=run)

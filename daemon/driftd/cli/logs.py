@@ -1,0 +1,47 @@
+"""`driftd logs`: what a run printed."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from driftd.cli.options import Config
+
+EVERY = 0.3  # seconds between two looks at a log that grows
+
+
+def register(app: typer.Typer) -> None:
+    app.command("logs")(logs)
+
+
+def logs(
+    run: Annotated[int, typer.Argument(metavar="RUN", help="Number of a run.")],
+    config: Config = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
+) -> None:
+    """Print the log of a run: its steps, and all that its commands said."""
+    import sys
+
+    from driftd.cli.state import looking
+    from driftd.errors import OperationError
+    from driftd.journal import tables
+    from driftd.journal.layout import Layout
+    from driftd.observe import views
+
+    with looking(config) as state:
+        path = Layout(state.folder, views.run(state.journal, run).project).run(run) / "log"
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise OperationError(
+                f"{path}: {error.strerror}", remedy="the run has not begun, or its log was removed"
+            ) from error
+        with file:
+            while True:
+                ended = tables.runs.get(state.journal, run).ended_at is not None
+                while block := file.read(1 << 16):
+                    sys.stdout.buffer.write(block)
+                sys.stdout.buffer.flush()
+                if ended or not follow:
+                    return
+                time.sleep(EVERY)

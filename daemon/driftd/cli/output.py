@@ -1,0 +1,102 @@
+"""How commands speak: tables that fit a terminal of 80 columns and are plain text in a pipe, or one JSON document."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+STYLES = {
+    "watching": "green", "promoted": "green", "closed": "green", "done": "green", "active": "green",
+    "warning": "yellow", "incident": "yellow", "open": "yellow", "unresolved": "yellow", "waiting": "yellow",
+    "approval": "yellow", "paused": "yellow", "unarmed": "yellow", "collecting": "cyan", "training": "cyan",
+    "running": "cyan", "failed": "red", "quarantined": "red", "refused": "red",
+}  # fmt: skip
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def console() -> Console:
+    """Return a console that takes every text as it is: no markup, no guesses at numbers."""
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def say_json(document: object) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def clean(text: str) -> str:
+    """Make control characters visible, so that a name cannot speak to the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def text(value: object, style: str = "") -> Text:
+    return Text(clean(str(value)), style=style or STYLES.get(str(value), ""))
+
+
+def show_table(head: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; `right` names the columns of numbers. The last column takes what room is left."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in head:
+        last = name == head[-1]
+        table.add_column(
+            Text(name),
+            justify="right" if name in right else "left",
+            overflow="fold",
+            no_wrap=not last and name in right,
+        )
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else text("" if cell is None else cell) for cell in row))
+    console().print(table)
+
+
+def show_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values; what is not known is left out."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        if value not in (None, "", []):
+            grid.add_row(Text(name), value if isinstance(value, Text) else text(value))
+    console().print(grid)
+
+
+def say(line: str | Text) -> None:
+    console().print(line if isinstance(line, Text) else Text(clean(line)), soft_wrap=True)
+
+
+def ago(at: datetime | None) -> str:
+    """Say how long ago something was."""
+    if at is None:
+        return "never"
+    seconds = (datetime.now(UTC) - at).total_seconds()
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= unit:
+            return f"{int(seconds // unit)} {name} ago"
+    return f"{max(0, int(seconds))} s ago"
+
+
+def clock(at: datetime) -> str:
+    """Return a time as the person's clock shows it."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < HOUR:
+        return f"{int(seconds // MINUTE)} min {int(seconds % MINUTE)} s"
+    return f"{int(seconds // HOUR)} h {int(seconds % HOUR // MINUTE)} min"
+
+
+def score(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else ""
+
+
+def change(before: float, after: float) -> Text:
+    return Text(f"{after - before:+.3f}", style="green" if after > before else "red" if after < before else "dim")

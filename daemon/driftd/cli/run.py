@@ -1,0 +1,32 @@
+"""`driftd run`: the daemon in the foreground."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from driftd.cli.options import Config
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+
+
+def run(
+    config: Config = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Write the log as one JSON object a line.")] = False,
+) -> None:
+    """Watch all projects of the settings until told to stop. systemd starts this."""
+    from driftd import config as settings_of
+    from driftd.service.daemon import serve
+    from driftd.web.app import create_app
+
+    path = settings_of.find_file(config)
+    settings = settings_of.load(path)
+
+    def bound(address: str) -> None:
+        if sys.stderr.isatty():
+            watched = ", ".join(f"{name} ({project.source.path})" for name, project in settings.projects.items())
+            typer.echo(f"driftd watches {watched}. The page is at http://{address}/, Ctrl-C stops.", err=True)
+
+    serve(path, settings, create_app, as_json=log_json, bound=bound)
