@@ -27,7 +27,10 @@ class Loop(Protocol):
     """What health needs to know of a project's loop."""
 
     name: str
-    heartbeat: float
+
+    @property
+    def heartbeat(self) -> float: ...
+
     ready: bool
     problem: str | None
 

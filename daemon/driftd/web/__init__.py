@@ -1,0 +1,1 @@
+"""Status pages, API, metrics and health: one Starlette application over a journal opened for reading."""

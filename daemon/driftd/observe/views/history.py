@@ -50,16 +50,17 @@ def _of_incident(incident: Incident) -> list[Entry]:
 
 def _of_run(run: Run, model: Model | None) -> Entry:
     text = run.error or (run.decision or {}).get("sentence")
-    if text is None:
+    if text is None and model is not None:
+        text = f"{model.version} is the first model"
+    elif text is None:
         text = f"cause: {run.cause}" + (f", in step {run.step}" if run.step else "")
-    kind: Kind = run.state.value
-    version = model.version if model else None
-    return Entry(at=when(run.ended_at or run.created_at), kind=kind, id=run.id, version=version, text=text)
+    at, version = when(run.ended_at or run.created_at), model.version if model else None
+    return Entry(at=at, kind=run.state.value, id=run.id, version=version, text=text)
 
 
 def _of_assignment(assignment: Assignment, model: Model) -> list[Entry]:
     """A promotion is told by its run already."""
-    if assignment.cause == "promotion":
+    if assignment.run_id is not None:
         return []
     text = f"{model.version} went into production: {assignment.cause}"
     at = when(assignment.assigned_at)

@@ -1,0 +1,70 @@
+"""The web application: routes, and what every answer carries."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from driftd.errors import UsageError
+from driftd.journal import Journal
+from driftd.service.health import Check
+from driftd.web import api, health, pages
+from driftd.web.guard import Guard
+
+STATIC = Path(__file__).with_name("static")
+
+
+def create_app(journal: Path, registry: CollectorRegistry, checks: Callable[[], Sequence[Check]]) -> Starlette:
+    """Make the application of a daemon: it reads the journal, and asks the daemon only for its checks."""
+    app = Starlette(
+        routes=[
+            *health.ROUTES,
+            Mount("/api/v1", routes=api.ROUTES),
+            Mount("/static", StaticFiles(directory=STATIC)),
+            *pages.ROUTES,
+        ],
+        middleware=[Middleware(Guard)],
+        exception_handlers={HTTPException: _failed, UsageError: _unknown, Exception: _broken},
+    )
+    app.state.journal = Journal.read_only(journal)
+    app.state.registry = registry
+    app.state.checks = checks
+    return app
+
+
+def routes(app: Starlette) -> list[str]:
+    """Return every path that the application answers."""
+    found = []
+    for route in app.routes:
+        if isinstance(route, Route):
+            found.append(route.path)
+        elif isinstance(route, Mount):
+            found += [route.path + child.path for child in route.routes if isinstance(child, Route)]
+    return found
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else "something went wrong"
+    return _say(request, status, detail)
+
+
+def _unknown(request: Request, error: Exception) -> Response:
+    return _say(request, 404, str(error))
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    return _say(request, 500, f"{type(error).__name__}; the daemon's log says more")
+
+
+def _say(request: Request, status: int, message: str) -> Response:
+    if request.url.path.startswith("/api/"):
+        return api.answer({"error": message}, status)
+    return pages.message(request, status, message)
