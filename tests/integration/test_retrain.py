@@ -1,5 +1,6 @@
 """Runs on a real DVC repository, from the first champion to a promotion and back."""
 
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from driftd.errors import RefusedError
 from driftd.journal import tables
 from driftd.journal.records import ProjectState, RunState
 from driftd.retrain import approval, served
+from driftd.retrain.diff import diff_models
 from support.project import copy_project, make_project, tool, write_rows
 from support.retraining import Retraining, contents
 
@@ -213,7 +215,7 @@ def test_improved_code_is_used_and_a_merged_batch_is_not_added_again(kinds, repo
     kinds.arrive(1, "cd")
     kinds.answer((1, 1), 1)
     tool(repository, "git", "merge", "-q", "driftd/kinds")
-    stages = (repository / "stages.py").read_text().replace('json.dumps(best)', 'json.dumps(best | {"better": "yes"})')
+    stages = (repository / "stages.py").read_text().replace("json.dumps(best)", 'json.dumps(best | {"better": "yes"})')
     (repository / "stages.py").write_text(stages)
     tool(repository, "dvc", "checkout", "-q")
     write_rows(repository / "data" / "by-hand.csv", "e", start=70_000)
@@ -287,7 +289,8 @@ def test_after_a_rollback_the_branch_still_only_moves_forward(kinds, repository)
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [(None, "none before it"), ("v9.0.0", "has no version v9"), ("v1.0.0", "in production already")]
+    ("version", "said"),
+    [(None, "none before it"), ("v9.0.0", "has no version v9"), ("v1.0.0", "in production already")],
 )
 def test_a_rollback_that_makes_no_sense_is_refused(kinds, version, said):
     kinds.first()
@@ -323,3 +326,28 @@ def test_the_state_folder_may_be_lost(kinds, repository, tmp_path):
     assert run.state is RunState.PROMOTED, run.error
     assert again.served() == before
     assert set(tags(repository)) == {"kinds@v1.0.0", "kinds@v2.0.0", "kinds#prod#1", "kinds#prod#2"}
+
+
+def test_two_models_are_compared_by_scores_params_data_and_code(kinds, repository):
+    (repository / "params.yaml").write_text("train:\n  unused: 1\n")
+    stages = (repository / "dvc.yaml").read_text()
+    (repository / "dvc.yaml").write_text(stages.replace("outs: [model]", "params: [train.unused]\n    outs: [model]"))
+    tool(repository, "dvc", "repro", "-q")
+    tool(repository, "git", "add", "-A")
+    tool(repository, "git", "commit", "-q", "-m", "A parameter")
+    kinds.first()
+    (repository / "params.yaml").write_text("train:\n  unused: 2\n")
+    tool(repository, "git", "commit", "-q", "-a", "-m", "Another value")
+    kinds.arrive(1, "cd")
+    run = kinds.answer((1, 1), 1)
+    assert run.state is RunState.PROMOTED, run.error
+    found = diff_models(kinds.settings, kinds.journal, kinds.layout, "v1.0.0", "kinds@v2.0.0")
+    assert json.loads(json.dumps(found)) == found
+    assert found["params"] == {"params.yaml:train.unused": [1, 2]}
+    assert found["scores"]["scores.json:C.recall"] == [None, 1.0]
+    assert found["data"]["files"] == [1, 2]
+    assert found["data"]["batches"] == [tables.windows.all(kinds.journal)[0].batch]
+    files = {each["path"]: (each["added"], each["removed"]) for each in found["code"]["files"]}
+    assert files["params.yaml"] == (1, 1)
+    assert not {"dvc.lock", "data.dvc", "scores.json"} & set(files)
+    assert "+  unused: 2" in found["code"]["patch"]

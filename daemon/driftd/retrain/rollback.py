@@ -6,6 +6,7 @@ from driftd.journal.files import point as point_link
 from driftd.journal.records import Assignment, Model, RunState
 from driftd.retrain import finish, served
 from driftd.retrain.context import Context, champion
+from driftd.retrain.diff import model_of
 from driftd.retrain.environment import EMAIL, NAME
 from driftd.retrain.publish import set_references
 
@@ -45,11 +46,7 @@ def _target(ctx: Context, current: Model, version: str | None) -> Model:
         if earlier is None:
             raise RefusedError(f"{current.version} is the only version so far, there is none before it")
         return tables.models.get(ctx.journal, earlier.model_id)
-    name = version.rpartition("@")[2]
-    target = tables.models.first(ctx.journal, "project = ? AND version = ?", ctx.project, name)
-    if target is None:
-        known = [model.version for model in tables.models.all(ctx.journal, "project = ?", ctx.project)]
-        raise RefusedError(f"{ctx.project} has no version {version}", remedy=f"its versions are: {', '.join(known)}")
+    target = model_of(ctx.journal, ctx.project, version)
     if target.id == current.id:
         raise RefusedError(f"{current.version} is in production already")
     return target
