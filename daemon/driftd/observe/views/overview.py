@@ -5,11 +5,13 @@ from typing import Literal
 
 from driftd.journal import Journal, tables
 from driftd.journal.records import ProjectRow
-from driftd.observe.views import incidents as of_incidents
-from driftd.observe.views import models as of_models
-from driftd.observe.views import runs as of_runs
-from driftd.observe.views import windows as of_windows
 from driftd.observe.views.base import View, found, when
+from driftd.observe.views.incidents import IncidentView
+from driftd.observe.views.incidents import incidents as incidents_of
+from driftd.observe.views.models import ModelView, champion
+from driftd.observe.views.runs import RunView
+from driftd.observe.views.runs import view as run_view
+from driftd.observe.views.windows import WindowView, latest
 
 Phase = Literal["new", "paused", "training", "approval", "incident", "collecting", "unarmed", "warning", "watching"]
 
@@ -37,16 +39,16 @@ class ProjectView(View, frozen=True, kw_only=True):
     name: str
     state: str
     phase: Phase
-    champion: of_models.ModelView | None
+    champion: ModelView | None
     reference: ReferenceView | None
-    window: of_windows.WindowView | None  # the last one that was judged
+    window: WindowView | None  # the last one that was judged
     files: dict[str, int]  # by state
     rows: int  # admitted
     rows_waiting: int  # admitted and in no window yet
     windows: int
     windows_waiting: int
-    incidents: list[of_incidents.IncidentView]  # open ones
-    run: of_runs.RunView | None  # the last one
+    incidents: list[IncidentView]  # open ones
+    run: RunView | None  # the last one
     last_file_at: datetime | None
 
 
@@ -62,10 +64,10 @@ def project(journal: Journal, name: str) -> ProjectView:
 
 def _view(journal: Journal, row: ProjectRow) -> ProjectView:
     run = tables.runs.first(journal, "project = ?", row.name, order="id DESC")
-    last_run = of_runs.view(journal, run) if run else None
+    last_run = run_view(journal, run) if run else None
     reference = _reference(journal, row)
-    window = of_windows.latest(journal, row.name)
-    opened = of_incidents.incidents(journal, row.name, opened=True)
+    window = latest(journal, row.name)
+    opened = incidents_of(journal, row.name, opened=True)
     files = journal.rows("SELECT state, count(*) AS n FROM files WHERE project = ? GROUP BY state", row.name)
     numbers = journal.rows(
         "SELECT coalesce(sum(rows), 0) AS rows, coalesce(sum(rows - windowed), 0) AS waiting, max(admitted_at) AS last"
@@ -76,7 +78,7 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
         name=row.name,
         state=row.state,
         phase=_phase(row, last_run, opened, window, armed=reference is None or reference.armed),
-        champion=of_models.champion(journal, row.name),
+        champion=champion(journal, row.name),
         reference=reference,
         window=window,
         files={each["state"]: each["n"] for each in files},
@@ -99,9 +101,9 @@ def _reference(journal: Journal, row: ProjectRow) -> ReferenceView | None:
 
 def _phase(
     row: ProjectRow,
-    run: of_runs.RunView | None,
-    opened: list[of_incidents.IncidentView],
-    window: of_windows.WindowView | None,
+    run: RunView | None,
+    opened: list[IncidentView],
+    window: WindowView | None,
     *,
     armed: bool,
 ) -> Phase:
