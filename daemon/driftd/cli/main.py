@@ -11,6 +11,8 @@ from driftd.errors import DriftdError, ExitCode
 
 # One module a group of commands, in the order of `--help`; each has `register(app)` and imports what it needs when it is called.
 COMMANDS = (
+    "init",
+    "demo",
     "run",
     "check",
     "replay",
