@@ -76,7 +76,8 @@ def labelled_rows(report: Report) -> list[Row]:
 def _inside(row: Row, entities: Iterable[Entity], report: Report) -> bool:
     """Whether all entities lie in their text; where one does not, no offset of the row can be trusted."""
     for start, end, label in entities:
-        if not 0 <= start < end <= len(row.text) or not label:
+        # an end that is one past the text's is a common slip, and means the text's end
+        if not (0 <= start < min(end, len(row.text)) and end <= len(row.text) + 1 and label):
             report.trouble("impossible", row, start, end, label)
             return False
     return True
@@ -135,7 +136,7 @@ def _trimmed(row: Row, report: Report) -> Iterator[tuple[int, int, str]]:
             continue
         if left or right:
             report.counts["trimmed"] += 1
-        yield start + left, end - right, label
+        yield start + left, start + len(text) - right, label
 
 
 def _outside(doc: "Doc", tokens: Iterable[int], entities: Iterable["Span"]) -> Iterator["Span"]:

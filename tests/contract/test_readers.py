@@ -32,7 +32,7 @@ from driftd.readers import (
     write,
 )
 from driftd.readers.cells import ARROW
-from support.forms import FORMS, TABLE, expected
+from support.forms import FORMS, LABELLED, TABLE, expected
 
 forms = pytest.mark.parametrize("form", FORMS, ids=str)
 tables = pytest.mark.parametrize("form", [form for form in FORMS if not form.entities], ids=str)
@@ -347,6 +347,14 @@ def test_the_last_newline_may_be_missing(form, tmp_path):
     path = Path(form.make(tmp_path, form.rows(20)))
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
     assert good(str(path), form.schema) == expected(form.rows(20), form.schema)
+
+
+def test_an_end_that_is_one_past_the_texts_is_no_bad_row(tmp_path):
+    path = tmp_path / "data.json"
+    path.write_text('{"spacy_data": [["Pay expands to Canada", [[15, 22, "GPE"]]], ["Pay", [[3, 4, "ORG"]]]]}')
+    assert [row["text"] for row in good(str(path), LABELLED)] == ["Pay expands to Canada"]
+    [wrong] = bad(str(path), LABELLED)
+    assert "does not lie in its text of 3 characters" in wrong.reason
 
 
 @plain

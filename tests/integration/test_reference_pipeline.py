@@ -27,7 +27,7 @@ ALL = ["preprocess", "train", "evaluate"]
 SIX_SENTENCES = {
     "spacy_data": [
         ["Uber blew through $1 million a week", [[0, 4, "ORG"], [18, 28, "MONEY"]]],
-        ["Android Pay expands to Canada", [[0, 11, "PRODUCT"], [23, 29, "GPE"]]],
+        ["Android Pay expands to Canada", [[0, 11, "PRODUCT"], [23, 30, "GPE"]]],
         ["Spotify steps up Asia expansion", [[0, 7, "ORG"], [17, 21, "LOC"]]],
         ["Google Maps launches location sharing", [[0, 11, "PRODUCT"]]],
         ["Google rebrands its business apps", [[0, 6, "ORG"]]],

@@ -58,7 +58,7 @@ class Form:
     def spoil(self, row):
         """Make one bad row of a good one, and tell what its reason has to say."""
         if self.entities:
-            return row | {"entities": [[0, len(row["text"]) + 1, "X"]]}, "does not lie in its text"
+            return row | {"entities": [[0, len(row["text"]) + 2, "X"]]}, "does not lie in its text"
         return row | {"when": "yesterday"}, "column when: 'yesterday' is not a date or time"
 
     def line(self, index):

@@ -175,7 +175,7 @@ def _salvage(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
 
 
 def misplaced(entities: pa.Array, text: pa.Array | None) -> dict[int, str]:
-    """Find the rows whose entities do not lie in their text; offsets count code points."""
+    """Find the rows whose entities do not lie in their text; offsets count code points, the end may be one past the text's."""
     if entities.null_count == len(entities):
         return {}
     flat = entities.flatten()
@@ -184,7 +184,9 @@ def misplaced(entities: pa.Array, text: pa.Array | None) -> dict[int, str]:
     wrong = ~((start >= 0) & (start < end))  # a null offset is NaN here, and wrong
     if text is not None:
         length = pc.fill_null(pc.utf8_length(text), 0).to_numpy(zero_copy_only=False)
-        wrong |= end > length[row]
+        wrong |= (end > length[row] + 1) | (
+            start >= length[row]
+        )  # one past the end is common, and as in a slice the end
     wrong |= flat.field("label").is_null().to_numpy(zero_copy_only=False)
     found: dict[int, str] = {}
     for each in wrong.nonzero()[0]:

@@ -32,7 +32,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings_file = folder / "driftd.yaml"
-        self.log = folder / "daemon.log"
+        self.log = folder / "state" / "daemon.log"
         self.began = time.monotonic()
         self._daemon: subprocess.Popen[bytes] | None = None
         self._journal: Journal | None = None
@@ -51,6 +51,7 @@ class Stage:
     def start_daemon(self) -> str:
         """Start `driftd run` and return the address of its pages."""
         words = [sys.executable, "-m", "driftd", "run", "-c", str(self.settings_file)]
+        self.log.parent.mkdir(exist_ok=True)
         with self.log.open("ab") as log:
             self._daemon = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
         found = self.wait(lambda: owner(self.layout.state_dir), "start of the daemon")

@@ -4,7 +4,7 @@ import gzip
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -81,9 +81,11 @@ class Teller:
         self.acts += 1
         began = time.monotonic()
         self.console.print()
-        self.console.print(Text.assemble((f"{self.acts}  {title}", "bold cyan"), (f"  {what}", "dim")))
+        self.console.print(Text(f"{self.acts}  {title}", style="bold cyan"))
+        self.console.print(Text(f"   {what}", style="dim"))
         yield
-        self.console.print(Text(f"   {output.duration(time.monotonic() - began)}", style="dim"))
+        if (took := time.monotonic() - began) >= 1:
+            self.console.print(Text(f"   {output.duration(took)}", style="dim"))
 
     def line(self, text: str, sign: str = "✔", style: str = "green") -> None:
         self.console.print(
@@ -134,7 +136,8 @@ class Teller:
         for what in ("status", "show 2", f"history {self.stage.project}", f"rollback {self.stage.project}"):
             self.console.print(f"   driftd {what} -c {file}", soft_wrap=True)
         self.console.print(Text.assemble(("   " + url, "bold"), "  until Ctrl-C; the folder stays"))
-        self.stage.stay()
+        with suppress(KeyboardInterrupt):
+            self.stage.stay()
 
 
 def judged(stage: Stage, number: int) -> WindowView | None:
@@ -203,9 +206,7 @@ def explain(say: Teller, incident: IncidentView) -> None:
 
 def until_run(say: Teller, files: Iterator[Path]) -> None:
     """Go on dropping files, as a feed would, until there are enough rows for a run."""
-    for file in files:
-        if len(views.runs(say.stage.journal, say.stage.project)) > 1:
-            return
+    while len(views.runs(say.stage.journal, say.stage.project)) == 1 and (file := next(files, None)):
         say.window(file, last_window(say.stage) + 1)
 
 
