@@ -81,7 +81,7 @@ def _guard(guard: Guard, champion: Mapping[str, float], candidate: Mapping[str, 
 
 def _sentence(document: Mapping[str, Any], better: bool, broken: list[dict[str, Any]]) -> str:
     name = Metric.parse(document["metric"]).name
-    change = f"{name} {document['champion']:.3f} -> {document['candidate']:.3f}"
+    change = f"{name} from {document['champion']:.3f} to {document['candidate']:.3f}"
     interval, rows = document["interval"], document["rows"]
     where = f" on {rows['shared']} shared test rows" if rows else ""
     if interval:

@@ -79,6 +79,6 @@ def test_a_missing_metric_is_an_error_that_lists_what_is_there(old, new, who):
 def test_the_sentence_tells_a_person_what_was_found():
     found = decide(settings(), {METRIC: 0.391}, {METRIC: 0.872}, compared(0.391, 0.872, 0.44))
     assert found["sentence"] == (
-        "The candidate is better: f 0.391 -> 0.872 on 100 shared test rows: "
+        "The candidate is better: f from 0.391 to 0.872 on 100 shared test rows: "
         "a gain of 0.481, at least 0.440 with 95% confidence."
     )
