@@ -1,5 +1,6 @@
 """How a new project, or a repository that exists, comes to its settings."""
 
 from driftd.adopt.project import create
+from driftd.adopt.repository import propose, write
 
-__all__ = ["create"]
+__all__ = ["create", "propose", "write"]

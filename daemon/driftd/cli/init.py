@@ -1,9 +1,12 @@
-"""`driftd init`: a new project with its settings."""
+"""`driftd init`: a new project with its settings, or settings for a repository that exists."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from driftd.adopt.setting import Proposal
 
 
 def register(app: typer.Typer) -> None:
@@ -11,28 +14,108 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="A new or empty folder; with --repository, where driftd.yaml goes."),
+    ] = None,
+    repository: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="A DVC repository that exists: write settings for it, and leave it as it is."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="With --repository, the file to write; else DIR/driftd.yaml."),
+    ] = None,
     remote: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where `dvc push` keeps data and models; becomes the default remote."),
+        typer.Option(metavar="URL", help="Of a new project: where `dvc push` keeps data and models."),
     ] = None,
 ) -> None:
-    """Make a project: a DVC repository with a spaCy pipeline, sample data and a driftd.yaml."""
+    """Make a project (a DVC repository with a spaCy pipeline, sample data and driftd.yaml), or settings for a repository."""
+    from driftd.errors import UsageError
+
+    if repository is not None:
+        if remote is not None:
+            raise UsageError(
+                "--remote is for new projects: driftd changes nothing in a repository that exists",
+                remedy=f"`dvc remote add --default storage {remote}` there, and commit .dvc/config",
+            )
+        if folder is not None and file is not None:
+            raise UsageError("DIR and --output both name the file to write", remedy="give one of them")
+        _adopt(repository, file or (folder or Path()) / "driftd.yaml")
+    elif folder is None or file is not None:
+        raise UsageError(
+            "--output goes with --repository" if file else "no folder is named to make the project in",
+            remedy="driftd init DIR makes a new project; driftd init --repository PATH settings for an existing one",
+        )
+    else:
+        _create(folder, remote)
+
+
+def _create(folder: Path, remote: str | None) -> None:
     from driftd import adopt
     from driftd.cli import output
 
     file = adopt.create(folder, remote)
-    output.show_facts(
-        {
-            "project": folder,
-            "settings": file,
-            "new files go to": folder / "incoming",
-        }
-    )
-    output.say("\nWhat comes next:")
-    for command, what in (
+    output.show_facts({
+        "project": folder, "settings": file, "new files go to": folder / "incoming", "remote": remote,
+    })  # fmt: skip
+    _next(
         (f"cd {folder}", ""),
         ("driftd run", "makes the first model, then watches incoming/"),
         ("dvc repro", "the pipeline alone, without the daemon"),
-    ):
-        output.say(f"    {command:<24}{what}")
+    )
+
+
+def _adopt(repository: Path, file: Path) -> None:
+    from driftd import adopt, config
+    from driftd.cli import output
+    from driftd.cli.checks import problems
+
+    if file.exists():
+        from driftd.errors import UsageError
+
+        raise UsageError(f"{file} exists already", remedy="move it away, or name another file with --output")
+    proposal = adopt.propose(repository)
+    adopt.write(proposal, file)
+    _tell(proposal, file)
+    settings = config.load(file)
+    found = list(problems(proposal.name, settings.projects[proposal.name], settings))
+    for problem in found:
+        output.say(output.text(f"\n! {problem}", "red"))
+    if not found:
+        output.say("\nThe programs of all stages are found.")
+    _next(
+        (f"$EDITOR {file}", "correct what was assumed wrongly"),
+        (f"driftd config check -c {file}", "is it right?"),
+        (f"driftd run -c {file}", "takes the model of the base branch, or makes the first one, and watches"),
+    )
+
+
+def _tell(proposal: "Proposal", file: Path) -> None:
+    from driftd.adopt.rendering import flow
+    from driftd.cli import output
+
+    output.show_facts({
+        "repository": proposal.repository, "project": proposal.name, "settings": file,
+        "new files go to": file.parent / "incoming",
+    })  # fmt: skip
+    output.say("\nAssumed, each to be corrected in the file:")
+    rows = []
+    for setting in proposal.settings:
+        others = f" (or: {', '.join(setting.others)})" if setting.others else ""
+        rows.append((setting.key, output.text(flow(setting.value), "bold"), f"{setting.why}{others}"))
+    output.show_table(("setting", "value", "because"), rows)
+    for warning in proposal.warnings:
+        output.say(output.text(f"\n! {warning}", "yellow"))
+
+
+def _next(*commands: tuple[str, str]) -> None:
+    from driftd.cli import output
+
+    output.say("\nWhat comes next:")
+    width = max(len(command) for command, _ in commands) + 3
+    for command, what in commands:
+        output.say(f"    {command:<{width}}{what}".rstrip())
