@@ -1,38 +1,66 @@
-# `make check` and `make test` set up everything they need in .venv; `make check` is the fast gate before a commit.
+# Every target sets up what it needs in .venv first. It takes Python 3.11 or newer with its venv module: `make PYTHON=python3.12 check`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test check test-services format lock clean
-.DEFAULT_GOAL := check
+# Programs that some tests run, and the Debian packages that hold them.
+PROGRAMS := chromium git promtool strace systemd-analyze
+PACKAGES := chromium git strace systemd
+
+.DEFAULT_GOAL := help
+.PHONY: help check test demo bench test-services format lock clean
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do \
+	    printf '  make %-14s %s\n' "$$target" "$$what"; done
 
 $(READY): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("driftd needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@
 
-check: $(READY)
+check: $(READY)  ## format, lint, types, layers and the fast tests: the gate before a commit, about a minute
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q -m "not slow" -n 2 tests/unit tests/contract
 
-test: $(READY)
-	$(BIN)/pytest -n 2
+test: $(READY)  ## all tests; those that miss a part of the machine are skipped with its name
+	$(BIN)/pytest -n 2 --dist loadfile
 
-test-services:
-	apt-get update -q && apt-get install -qy --no-install-recommends git strace
+demo: $(READY)  ## the whole loop on real data; `.venv/bin/driftd demo --keep DIR` leaves it running for a look around
+	$(BIN)/driftd demo
 
-format: $(READY)
+bench: $(READY)  ## false alarms on simulated quiet streams, shortened; benchmarks/ says how to run it whole
+	nice -n 19 $(BIN)/python benchmarks/null_calibration.py --streams 2 --windows 1000
+
+# Of Prometheus only the tool is taken out of its package, because installing that would start a server.
+test-services:  ## the programs that some tests run, as Debian packages; needs root where one is missing
+	@missing=; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	if [ -z "$$missing" ]; then echo "all there: $(PROGRAMS)"; exit 0; fi; \
+	echo "missing:$$missing"; \
+	if [ "$$(id -u)" != 0 ]; then echo "installing packages needs root: sudo make test-services" >&2; exit 1; fi; \
+	set -ex; \
+	apt-get update -q; \
+	apt-get install -qy --no-install-recommends $(PACKAGES); \
+	if ! command -v promtool; then \
+	    folder=$$(mktemp -d); \
+	    (cd $$folder && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb .); \
+	    install $$folder/usr/bin/promtool /usr/local/bin/; \
+	    rm -r $$folder; \
+	fi
+
+format: $(READY)  ## rewrite the code as ruff wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock:
+lock:  ## resolve the development environment anew, into requirements/dev.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make lock" --group dev pyproject.toml -o requirements/dev.lock
 
-clean:
+clean:  ## remove the environment and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

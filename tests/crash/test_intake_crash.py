@@ -8,7 +8,6 @@ import hashlib
 import itertools
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from driftd.journal.layout import Layout, journal_path
 from driftd.projects.verify import _files, _windows
 from support.intake import OLD, good_rows, write_csv
 from support.intake_crash import finish
+from support.parts import require
 
 CALLS = (
     "openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "mkdir", "unlink",
@@ -34,7 +34,7 @@ class Forks:
     """A process that forks for every run; strace attaches to the fork while it is stopped."""
 
     def __init__(self, folder):
-        self.strace = shutil.which("strace") or pytest.skip("strace is missing")
+        self.strace = require("strace")
         self.trace = folder / "trace"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "support.intake_crash", str(folder / "warm")],

@@ -16,6 +16,7 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import RunState
 from driftd.retrain import processes, served
+from support.parts import require
 from support.project import make_project, tool
 from support.retraining import Retraining
 
@@ -195,7 +196,6 @@ def test_killed_between_two_references_of_one_promotion(place, undisturbed):
     assert resumed(place, 2) == undisturbed["begun"]
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_killed_at_every_write_from_the_commit_on(place, undisturbed, tmp_path):
     place.restore("scored")
     assert place.execute(2, "after copy") == KILLED
@@ -206,7 +206,7 @@ def test_killed_at_every_write_from_the_commit_on(place, undisturbed, tmp_path):
     for number in range(1, 200, 3):
         place.restore("copied")
         inject = f"inject={calls}:signal=SIGKILL:when={number}"
-        strace = ("strace", "-o", str(tmp_path / "trace"), "-e", f"trace={calls}", "-e", inject)
+        strace = (require("strace"), "-o", str(tmp_path / "trace"), "-e", f"trace={calls}", "-e", inject)
         if (code := place.execute(2, "", *strace)) == 0:
             break
         assert code == KILLED

@@ -1,4 +1,3 @@
-import shutil
 import subprocess
 import sys
 import threading
@@ -6,6 +5,7 @@ import threading
 import pytest
 
 from driftd.journal.files import atomic_file, durable_rename, durable_renames, make_folder, point, write_file
+from support.parts import require
 
 
 def litter(folder):
@@ -44,7 +44,7 @@ class TestAtomicFile:
     @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
     @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
     def test_a_disk_that_fails_leaves_the_old_file_whole(self, tmp_path, call, error):
-        strace = shutil.which("strace") or pytest.skip("strace is missing")
+        strace = require("strace")
         path = tmp_path / "file"
         write_file(path, b"old")
         script = (

@@ -1,5 +1,4 @@
 import re
-import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from driftd.journal import Journal, tables
 from driftd.observe import catalogue, readings
 from driftd.observe.metrics import Metrics
+from support.parts import require
 
 DOCS = Path(catalogue.__file__).parents[3] / "docs" / "metrics.md"
 
@@ -281,7 +281,7 @@ class TestConventions:
         assert not {"path", "file", "run", "hash", "revision"} & set(metric.labels)
 
     def test_promtool_agrees(self, metrics, journal):
-        promtool = shutil.which("promtool") or pytest.skip("promtool is missing")
+        promtool = require("promtool")
         add_file(journal)
         add_window(journal, 1, verdict=verdict())
         done = subprocess.run(
