@@ -1,10 +1,12 @@
 """What holds for every registered statistic."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from driftd.config.model import StatisticName
 from driftd.stats import STATISTICS, Pair, Statistic
 
 every = pytest.mark.parametrize("statistic", STATISTICS.values(), ids=STATISTICS)
@@ -115,3 +117,7 @@ def test_it_is_documented(statistic: Statistic) -> None:
     assert ("Law:" in text) == statistic.tested
     page = Path(__file__).parents[2] / "docs" / "statistics.md"
     assert f"`{statistic.name}`" in page.read_text()
+
+
+def test_settings_know_the_same_names() -> None:
+    assert set(get_args(StatisticName)) == set(STATISTICS)

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from driftd.cli.options import Ignore, Threshold, thresholds, watched
 from driftd.errors import ExitCode
 
 if TYPE_CHECKING:
     from driftd.detect.check import Check
+    from driftd.detect.settings import DriftSettings
 
 
 def register(app: typer.Typer) -> None:
@@ -20,12 +22,16 @@ def check(
     current: Annotated[Path, typer.Argument(help="File with the rows to judge.")],
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Family-wise level over all columns and tests.")] = 0.001,
     min_effect: Annotated[float, typer.Option(min=0, max=1, help="Smaller shifts are no drift.")] = 0.02,
-    ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out; may be given again.")] = None,
+    ignore: Ignore = None,
+    threshold: Threshold = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 if there is drift.")] = False,
 ) -> None:
     """Compare the rows of two files: which columns moved, how much, and how sure that is."""
-    found = compare(reference, current, alpha, min_effect, tuple(ignore or ()))
+    from driftd.detect.settings import DriftSettings
+
+    settings = DriftSettings(min_effect=min_effect, ignore=tuple(ignore or ()), thresholds=thresholds(threshold))
+    found = compare(reference, current, alpha, settings)
     if as_json:
         import msgspec
 
@@ -36,14 +42,11 @@ def check(
         raise typer.Exit(ExitCode.DRIFT)
 
 
-def compare(reference: Path, current: Path, alpha: float, min_effect: float, ignore: tuple[str, ...]) -> "Check":
+def compare(reference: Path, current: Path, alpha: float, settings: "DriftSettings") -> "Check":
     from driftd.detect.check import check as compare_rows
-    from driftd.detect.settings import DriftSettings
-    from driftd.readers import infer, read
+    from driftd.readers import read
 
-    settings = DriftSettings(min_effect=min_effect, ignore=ignore)
-    schema = infer([str(reference)])
-    schema = schema.subset(name for name in schema.names if name not in ignore)
+    schema = watched(reference, settings)
     return compare_rows(
         lambda: (batch.rows for batch in read(str(reference), schema)),
         (batch.rows for batch in read(str(current), schema)),

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 import yaml
 
 from driftd.config import Project, Settings
+from driftd.detect.settings import DriftSettings
 from driftd.errors import DriftdError
-from driftd.journal.layout import Layout
+from driftd.journal import Journal, tables
+from driftd.journal.layout import Layout, journal_path
+from driftd.readers import Schema
 from driftd.retrain.environment import environment
 from driftd.retrain.worktree import Repository
 
@@ -35,6 +39,7 @@ def problems(name: str, project: Project, settings: Settings) -> Iterator[str]:
             yield f"repository: {error}"
             return
     yield from _stages(project, env["PATH"])
+    yield from _columns(name, project, settings)
 
 
 def _stages(project: Project, path: str) -> Iterator[str]:
@@ -52,6 +57,26 @@ def _stages(project: Project, path: str) -> Iterator[str]:
             program = _program(command)
             if program and not _found(program, project.repository / words.get("wdir", "."), path):
                 yield f"the stage {stage!r} runs {program!r}, which is not found; add its folder to retrain.env.path"
+
+
+def _columns(name: str, project: Project, settings: Settings) -> Iterator[str]:
+    """Hold names of columns against those that the project has, once the daemon has seen its data."""
+    from driftd.detect.names import misfits
+
+    if not journal_path(settings.state_dir).exists():
+        return
+    with closing(Journal.read_only(journal_path(settings.state_dir))) as journal:
+        row = tables.projects.first(journal, "name = ?", name)
+    if row is None or row.columns is None:
+        return
+    there = Schema.from_json(row.columns).columns
+    names = [column.name for column in there]
+    for setting, wanted in (("columns", project.columns), ("labels", project.labels)):
+        for column in wanted:
+            if column not in names:
+                yield f"{setting}: there is no column {column!r}; there are: {', '.join(names)}"
+    for setting, why in misfits(DriftSettings.of(project), there):
+        yield f"drift.{setting}: {why}"
 
 
 def _program(command: str) -> str | None:

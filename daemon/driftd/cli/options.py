@@ -1,11 +1,15 @@
 """Options and arguments that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from driftd.errors import DriftdError
+from driftd.errors import DriftdError, UsageError
+
+if TYPE_CHECKING:
+    from driftd.detect.settings import DriftSettings
+    from driftd.readers import Schema
 
 
 def complete_project(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -33,3 +37,47 @@ AnyProject = Annotated[
 ]
 Limit = Annotated[int, typer.Option("-n", "--limit", min=1, max=10_000, help="How many, the newest first.")]
 Wait = Annotated[bool, typer.Option(help="Wait for the daemon's answer.")]
+Ignore = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Column to leave out; may be given again.")]
+Threshold = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN.STATISTIC=VALUE",
+        help="Fixed threshold, such as text.length.psi=0.2, from which a column drifts; may be given again.",
+    ),
+]
+
+
+def thresholds(words: list[str] | None) -> dict[str, dict[str, float]]:
+    """Return the thresholds of `--threshold` by column and statistic."""
+    from driftd.stats import STATISTICS
+
+    found: dict[str, dict[str, float]] = {}
+    for word in words or ():
+        place, _, value = word.rpartition("=")
+        column, _, name = place.rpartition(".")
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0.0
+        if not column or not number > 0:
+            raise UsageError(f"--threshold {word}: this is no threshold", remedy="write it like text.length.psi=0.2")
+        if name not in STATISTICS:
+            raise UsageError(
+                f"--threshold {word}: there is no statistic {name!r}",
+                remedy=f"the statistics are: {', '.join(STATISTICS)}",
+            )
+        found.setdefault(column, {})[name] = number
+    return found
+
+
+def watched(file: Path, settings: "DriftSettings") -> "Schema":
+    """Return the schema of a file without the ignored columns; a name that means nothing there is a wrong usage."""
+    from driftd.detect.names import misfits
+    from driftd.detect.worker import watched_schema
+    from driftd.readers import infer
+
+    schema = infer([str(file)])
+    options = {"ignore": "--ignore", "columns": "--threshold"}
+    if wrong := [f"{options[name]}: {why}" for name, why in misfits(settings, schema.columns)]:
+        raise UsageError("\n".join(wrong))
+    return watched_schema(schema, settings)

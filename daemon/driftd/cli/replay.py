@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from driftd.cli.options import Ignore, Threshold, thresholds, watched
 from driftd.detect.settings import DriftSettings
 
 
@@ -30,12 +31,13 @@ def replay(
     ] = Reset.DAEMON,
     false_alarms: Annotated[float, typer.Option(min=1, help="Budget: windows to a false alarm.")] = 5000.0,
     min_effect: Annotated[float, typer.Option(min=0, max=1, help="Smaller shifts are no drift.")] = 0.02,
-    ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out; may be given again.")] = None,
+    ignore: Ignore = None,
+    threshold: Threshold = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a window.")] = False,
 ) -> None:
     """Back-test detection on a recorded stream; no line depends on later rows."""
     grown = max(DriftSettings().reference_rows, reference_rows)
-    settings = DriftSettings(batch_rows, grown, false_alarms, min_effect, tuple(ignore or ()))
+    settings = DriftSettings(batch_rows, grown, false_alarms, min_effect, tuple(ignore or ()), thresholds(threshold))
     lines = judge(stream, settings, reference_rows, reset)
     if as_json:
         import msgspec
@@ -48,10 +50,9 @@ def replay(
 
 def judge(stream: Path, settings: DriftSettings, reference_rows: int, reset: Reset) -> Iterator[dict[str, Any]]:
     from driftd.detect.replay import replay_daemon, replay_rows
-    from driftd.readers import infer, read
+    from driftd.readers import read
 
-    schema = infer([str(stream)])
-    schema = schema.subset(name for name in schema.names if name not in settings.ignore)
+    schema = watched(stream, settings)
     batches = (batch.rows for batch in read(str(stream), schema))
     way = replay_rows if reset is Reset.ROWS else replay_daemon
     return way(batches, schema.columns, settings, reference_rows=reference_rows)

@@ -29,4 +29,4 @@ def run(
             watched = ", ".join(f"{name} ({project.source.path})" for name, project in settings.projects.items())
             typer.echo(f"driftd watches {watched}. The page is at http://{address}/, Ctrl-C stops.", err=True)
 
-    serve(path, settings, create_app, as_json=log_json, bound=bound)
+    serve(path, settings, create_app, as_json=log_json or settings.log.format == "json", bound=bound)

@@ -8,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from driftd.config.units import Budget, Duration
 
 KindName = Literal["numeric", "categorical", "boolean", "datetime", "text", "entities"]
+StatisticName = Literal[
+    "ks", "rank", "g", "chi_squared", "cell", "psi", "jensen_shannon", "hellinger", "total_variation", "wasserstein",
+    "cramer_von_mises",
+]  # fmt: skip
 ProjectName = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
@@ -95,6 +99,8 @@ class Drift(Section):
     """Budget for the whole project, all columns and kinds of evidence together: `1 per 5000 windows`."""
     min_effect: float = Field(0.02, ge=0, le=1)
     """Shifts with a smaller effect (K-S distance, total variation) are not worth an incident."""
+    columns: dict[str, dict[StatisticName, Annotated[float, Field(gt=0)]]] = Field(default_factory=dict)
+    """Fixed thresholds of a column or of a part of it: a window in which a statistic reaches one is an alarm, whatever the evidence."""
     ignore: tuple[str, ...] = ()
     """Columns that are never tested, such as ids and time stamps."""
 

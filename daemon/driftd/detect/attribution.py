@@ -1,14 +1,12 @@
 """Which columns moved, and how much: features brought together by column, each with the statistics that people know."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from driftd.detect.margins import ORDERED_TESTS, SMALLEST_P, UNORDERED_TESTS, Tested
+from driftd.detect.names import limits
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.detect.verdict import ColumnVerdict, StatisticVerdict
-from driftd.profile import Feature
 from driftd.profile.binning import Ints
 
 ORDERED = (*ORDERED_TESTS, "wasserstein", "psi", "jensen_shannon")
@@ -77,8 +75,3 @@ def statistics(reference: Reference, before: Ints, now: Ints, settings: DriftSet
                     said = StatisticVerdict(label, float(outcome.value[row]), p_value, fixed[place].get(name))
                     found.setdefault(place, []).append(said)
     return found
-
-
-def limits(feature: Feature, settings: DriftSettings) -> Mapping[str, float]:
-    """Return the fixed thresholds of a feature, its own or its column's."""
-    return settings.thresholds.get(feature.name, settings.thresholds.get(feature.column, {}))

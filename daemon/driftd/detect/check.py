@@ -54,7 +54,7 @@ def check(
     tested = known.margins.test(before, now)
     sizes = np.array([float(known.profile.rows)]), np.array([float(profile.rows)])
     p_value = float(1 / combine(known, tested, known.joint.p_values(before, now, sizes))[0])
-    broken = problems(known, known.profile, profile, alpha, settings.min_effect)
+    broken = problems(known, known.profile, profile, alpha, settings)
     drift = p_value <= alpha and float(tested.effects.max(initial=0.0)) >= settings.min_effect
     said = statistics(known, before[0], now[0], settings)
     over = exceeded(said)

@@ -45,7 +45,7 @@ def step(reference: Reference, history: History, window: Profile, settings: Drif
     if reason := reference.unarmed:
         return Step(Verdict(armed=False, reason=reason), reference.grown(window), history)
     level = 1 / settings.false_alarms
-    broken = problems(reference, reference.profile, window, level, settings.min_effect)
+    broken = problems(reference, reference.profile, window, level, settings)
     if broken:
         verdict = Verdict(armed=True, threshold=settings.false_alarms, quality=True, problems=tuple(broken))
         return Step(verdict, reference, history)

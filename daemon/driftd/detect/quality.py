@@ -3,6 +3,7 @@
 import numpy as np
 
 from driftd.detect.reference import Reference
+from driftd.detect.settings import DriftSettings
 from driftd.profile import Profile
 from driftd.profile.binning import Ints
 from driftd.stats import Pair
@@ -11,23 +12,23 @@ from driftd.stats.cells import rate_p_value
 WORDS = ("null", "not finite", "far outside the reference's range")
 
 
-def problems(reference: Reference, known: Profile, window: Profile, level: float, floor: float) -> list[str]:
+def problems(reference: Reference, known: Profile, window: Profile, level: float, settings: DriftSettings) -> list[str]:
     """Return what broke in a window.
 
-    A break is a share of bad values that rose by more than `floor` and whose exact p-value, times the number of shares
-    looked at, is at most `level`.
+    A break is a share of bad values that rose by more than `min_effect` and whose exact p-value, times the number of
+    shares looked at, is at most `level`.
     """
     before, now = _bad(known), _bad(window)
     share_before = before / np.maximum(known.tallies[:, :1], 1)
     share_now = now / np.maximum(window.tallies[:, :1], 1)
     pair = Pair(known.tallies[:, None, :1], window.tallies[:, None, :1], design=reference.design[:, None])
     p_values = rate_p_value(now, before + now, pair) * max(now.size, 1)
-    found = (p_values <= level) & (share_now - share_before > floor)
+    found = (p_values <= level) & (share_now - share_before > settings.min_effect)
     said: dict[str, str] = {}
     for place, kind in np.argwhere(found):
         feature = reference.layout.features[place]
         # labels that come late are no break, and a running number has no range
-        if feature.kind == "entities" or reference.layout.skipped[place]:
+        if feature.kind == "entities" or reference.layout.skipped[place] or feature.column in settings.ignore:
             continue
         share = f"{share_now[place, kind]:.1%} instead of {share_before[place, kind]:.1%}"
         said.setdefault(feature.column, f"{feature.column}: {WORDS[kind]}: {share}")

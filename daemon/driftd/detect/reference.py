@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from driftd.detect.dependence import blocks_of, dependence
 from driftd.detect.joint import Group, Joint
 from driftd.detect.margins import Margins
+from driftd.detect.names import limits
 from driftd.detect.settings import DriftSettings
 from driftd.errors import UnreadableFileError
 from driftd.profile import Layout, Profile, systematic
@@ -52,16 +53,15 @@ class Reference:
         cls, read: Callable[[], Iterable[pa.RecordBatch]], columns: Sequence[Column], settings: DriftSettings
     ) -> "Reference":
         """Make a reference of rows; `read` yields them from the start each time, in order of arrival."""
-        window_rows, apart = settings.window_rows, settings.thresholds
         sample = systematic(read())
         if sample is None or not sample.num_rows:
             raise UnreadableFileError("a reference needs rows, and there are none", remedy="give it data")
         layout = Layout.fit(sample, columns)
         profile = Profile.of(layout, read())
         head = layout.codes(_head(read(), HEAD))
-        blocks = blocks_of(head.shape[1], window_rows)
+        blocks = blocks_of(head.shape[1], settings.window_rows)
         found = dependence(layout, profile.cells, head, blocks)
-        fixed = np.array([bool({f.name, f.column} & set(apart)) for f in layout.features], dtype=bool)
+        fixed = np.array([bool(limits(f, settings)) for f in layout.features], dtype=bool)
         tested = (profile.rows / found.design >= LEAST_EFFECTIVE_ROWS) & ~fixed
         joint = Joint.fit(layout, profile.cells, layout.codes(sample), tested)
         joint, together = joint.settle(head, blocks, found)
@@ -109,6 +109,18 @@ class Reference:
                     f"{feature.name}: neighbouring rows resemble each other, {self.design[place]:.1f} count as one{what}"
                 )
         return notes
+
+    def under(self, settings: DriftSettings) -> "Reference":
+        """Return this reference without the features that settings leave out which were changed since it was built.
+
+        Scores of the features together cannot be taken apart, so single features are all the evidence then.
+        """
+        apart = [
+            feature.column in settings.ignore or bool(limits(feature, settings)) for feature in self.layout.features
+        ]
+        if not np.any(apart & ~self.apart):
+            return self
+        return replace(self, apart=self.apart | apart, joint=Joint(()))
 
     def grown(self, profile: Profile) -> "Reference":
         """Return this reference with more rows of its regime."""

@@ -35,7 +35,7 @@ class DriftSettings:
             false_alarms=drift.false_alarms,
             min_effect=drift.min_effect,
             ignore=drift.ignore,
-            thresholds=getattr(drift, "columns", {}),
+            thresholds={column: dict(fixed.items()) for column, fixed in drift.columns.items()},
         )
 
     @property

@@ -2,13 +2,14 @@
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from driftd.detect.history import Bucket, History
 from driftd.detect.monitor import step
+from driftd.detect.names import misfits
 from driftd.detect.reference import Reference
 from driftd.detect.regime import MOVING, build, settled
 from driftd.detect.settings import DriftSettings
@@ -51,7 +52,8 @@ def build_reference(
     made = settled if settle else build
     reference, moving = made(lambda rows: _read(newest(spans, rows), watched), watched.columns, settings, _rows(spans))
     reason = MOVING if moving else reference.unarmed
-    return ReferenceBuilt(reference.to_bytes(), reference.profile.rows, reason is None, reason, reference.notes)
+    notes = [*reference.notes, *(f"drift.{name}: {why}" for name, why in misfits(settings, schema.columns))]
+    return ReferenceBuilt(reference.to_bytes(), reference.profile.rows, reason is None, reason, notes)
 
 
 def newest(spans: Sequence[Span], rows: int) -> list[Span]:
@@ -75,10 +77,12 @@ def judge(
     reference: bytes, state: bytes | None, spans: Sequence[Span], schema: Schema, settings: DriftSettings
 ) -> Judgement:
     """Judge the rows of one window after the windows that `state` remembers."""
-    known = Reference.from_bytes(reference)
-    window = Profile.of(known.layout, _read(spans, watched_schema(schema, settings)))
+    built = Reference.from_bytes(reference)
+    known = built.under(settings)
+    watched = schema.subset(feature.column for feature in built.layout.features)
+    window = Profile.of(known.layout, _read(spans, watched))
     done = step(known, load_history(state), window, settings)
-    grown = None if done.reference is known else done.reference.to_bytes()
+    grown = None if done.reference is known else replace(built, profile=done.reference.profile).to_bytes()
     return Judgement(window.to_bytes(), save_history(done.history), grown, done.verdict)
 
 

@@ -194,4 +194,4 @@ class Daemon:
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:
     """Name the sections whose change only a restart takes over."""
-    return [name for name in ("state_dir", "http", "compute") if getattr(old, name) != getattr(new, name)]
+    return [name for name in ("state_dir", "http", "compute", "log") if getattr(old, name) != getattr(new, name)]

@@ -72,3 +72,27 @@ def test_ignored_columns_are_not_looked_at(stream) -> None:
     verdict = worker.judge(built.blob, None, [Span(stream, 2100, 100)], schema, settings).verdict
     assert [c.name for c in verdict.columns] == ["c"]
     assert not verdict.alarm
+
+
+def test_settings_that_change_between_two_references_are_obeyed_at_once(stream) -> None:
+    schema = infer([stream])
+    built = worker.build_reference([Span(stream, 0, 1000)], schema, SETTINGS)
+    moved = [Span(stream, 2100, 100)]
+    assert worker.judge(built.blob, None, moved, schema, SETTINGS).verdict.alarm
+    for change in ({"ignore": ("x",)}, {"thresholds": {"x": {"ks": 0.9}}}):
+        settings = DriftSettings(window_rows=100, **change)
+        assert not worker.judge(built.blob, None, moved, schema, settings).verdict.alarm
+    ignoring = worker.build_reference([Span(stream, 0, 1000)], schema, DriftSettings(window_rows=100, ignore=("x",)))
+    verdict = worker.judge(ignoring.blob, None, moved, schema, SETTINGS).verdict
+    assert [c.name for c in verdict.columns] == ["c"]
+
+
+def test_names_that_mean_nothing_are_noted(stream) -> None:
+    thresholds = {"y": {"psi": 0.2}, "c": {"ks": 0.1, "psi": 0.2}, "x": {"ks": 0.1}}
+    settings = DriftSettings(window_rows=100, ignore=("c2",), thresholds=thresholds)
+    notes = worker.build_reference([Span(stream, 0, 1000)], infer([stream]), settings).notes
+    assert notes == [
+        "drift.ignore: there is no column 'c2'; did you mean 'c'?",
+        "drift.columns: there is no column 'y'; there are: c, x",
+        "drift.columns: ks compares numbers, and 'c' is categorical",
+    ]
