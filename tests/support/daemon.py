@@ -108,7 +108,7 @@ class Daemon:
 
     @property
     def state_dir(self) -> Path:
-        return Path(yaml.safe_load(self.settings.read_text())["state_dir"])
+        return self.settings.parent / yaml.safe_load(self.settings.read_text())["state_dir"]
 
     @property
     def log_path(self) -> Path:

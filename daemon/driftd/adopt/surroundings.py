@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
 from base64 import urlsafe_b64encode
@@ -59,7 +60,17 @@ def find_environment(project: Path, top: Path, outside: Mapping[str, str]) -> Se
     for folder, why in _environments(project, top, outside):
         if (folder / "bin" / "python").exists():
             return Setting("retrain.env", {"path": [str(folder / "bin")]}, why)
+    if found := shutil.which("python", path=outside.get("PATH")):
+        why = "assumed: the repository has no environment of its own, and this is the `python` of PATH"
+        return Setting("retrain.env", {"path": [str(_real(found, project).parent)]}, why)
     return None
+
+
+def _real(python: str, folder: Path) -> Path:
+    """Return the interpreter behind a name that may be a shim, which only works in the person's own environment."""
+    words = [python, "-c", "import sys; print(sys.executable)"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip() or python)
 
 
 def _environments(project: Path, top: Path, outside: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
@@ -69,23 +80,21 @@ def _environments(project: Path, top: Path, outside: Mapping[str, str]) -> Itera
         for name in (".venv", "venv", "env"):
             yield place / name, "the virtual environment of the repository"
         if (poetry := _poetry_name(place)) is not None:
-            yield from (
-                (path, "Poetry's virtual environment of the repository") for path in _poetry(poetry, place, outside)
-            )
+            for path in _poetry(poetry, place, outside):
+                yield path, "Poetry's virtual environment of the repository"
         if (place / "Pipfile").exists():
-            data = Path(outside.get("XDG_DATA_HOME") or Path(outside.get("HOME", "/")) / ".local" / "share")
-            digest = urlsafe_b64encode(sha256(str(place / "Pipfile").encode()).digest()).decode()[:8]
-            home = Path(outside.get("WORKON_HOME") or data / "virtualenvs")
-            yield home / f"{place.name}-{digest}", "Pipenv's virtual environment of the repository"
+            yield _pipenv(place, outside), "Pipenv's virtual environment of the repository"
     for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         if named := outside.get(variable):
             also = ", which is driftd's own too" if Path(named).resolve() == Path(sys.prefix).resolve() else ""
             yield Path(named), f"{variable} names this environment{also}"
-    if found := shutil.which("python", path=outside.get("PATH")):
-        yield (
-            Path(found).parent.parent,
-            "assumed: no environment of the repository's own was found, but this is the first `python` of PATH",
-        )
+
+
+def _pipenv(place: Path, outside: Mapping[str, str]) -> Path:
+    """Return where Pipenv keeps a project's environment: `name-hash of the Pipfile's path`."""
+    data = Path(outside.get("XDG_DATA_HOME") or Path(outside.get("HOME", "/")) / ".local" / "share")
+    digest = urlsafe_b64encode(sha256(str(place / "Pipfile").encode()).digest()).decode()[:8]
+    return Path(outside.get("WORKON_HOME") or data / "virtualenvs") / f"{place.name}-{digest}"
 
 
 def _poetry_name(place: Path) -> str | None:
