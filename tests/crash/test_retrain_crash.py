@@ -188,6 +188,15 @@ def test_killed_again_and_again(place, undisturbed):
     assert resumed(place, 2) == undisturbed["begun"]
 
 
+def test_killed_while_dvc_writes_its_lock(place, undisturbed):
+    place.restore("begun")
+    assert place.execute(2, "log Running stage 'train'") == KILLED
+    place.clean_up()
+    [lock] = (place.folder / "live" / "state").rglob(".dvc/tmp/rwlock")
+    lock.write_bytes(b"")
+    assert resumed(place, 2) == undisturbed["begun"]
+
+
 def test_killed_between_two_references_of_one_promotion(place, undisturbed):
     place.restore("scored")
     assert place.execute(2, "call git.Git.update") == KILLED

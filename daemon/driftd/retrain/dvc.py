@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,7 @@ class Dvc:
 
     def __call__(self, root: Path, *words: str, capture: bool = False, remedy: str | None = None) -> str:
         shown = f"dvc {' '.join(words)}"
+        _mend_lock(root / ".dvc" / "tmp" / "rwlock")
         started = time.monotonic()
         self.log.line(f"$ {shown}")
         command = [sys.executable, "-P", "-m", "dvc", *words]
@@ -64,6 +66,15 @@ class Dvc:
         found = json.loads(self(root, "data", "status", "--granular", "--json", capture=True) or "{}")
         changed = {_path(entry) for entries in found.get("uncommitted", {}).values() for entry in entries}
         return DataStatus(sorted(map(str, found.get("not_in_cache", ()))), sorted(changed))
+
+
+def _mend_lock(lock: Path) -> None:
+    """Remove a lock file that a dvc was killed while writing: dvc clears what dead processes hold, but stops at half a file."""
+    with suppress(FileNotFoundError):
+        try:
+            json.loads(lock.read_bytes())
+        except ValueError:
+            lock.unlink()
 
 
 @dataclass(frozen=True)
