@@ -99,10 +99,10 @@ class Drift(Section):
     """Budget for the whole project, all columns and kinds of evidence together: `1 per 5000 windows`."""
     min_effect: float = Field(0.02, ge=0, le=1)
     """Shifts with a smaller effect (K-S distance, total variation) are not worth an incident."""
-    columns: dict[str, dict[StatisticName, Annotated[float, Field(gt=0)]]] = Field(default_factory=dict)
-    """Fixed thresholds of a column or of a part of it: a window in which a statistic reaches one is an alarm, whatever the evidence."""
     ignore: tuple[str, ...] = ()
     """Columns that are never tested, such as ids and time stamps."""
+    columns: dict[str, dict[StatisticName, Annotated[float, Field(gt=0)]]] = Field(default_factory=dict)
+    """Fixed thresholds of a column or of a part of it: a window in which a statistic reaches one is an alarm, whatever the evidence."""
 
 
 class StageEnvironment(Section):
