@@ -4,11 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 
+from driftd.adopt.rendering import flow
 from driftd.errors import CommandError, OperationError, UsageError
 from driftd.share import share_dir
 
@@ -23,8 +24,9 @@ PARTS = (
     "requirements.txt",
     "stages/*.py",
     "data/*.jsonl",
+    "sample/incoming/*.jsonl*",
 )
-OWN = "\n# driftd's\n/incoming/\n/state/\n"
+OWN = "/incoming/\n/sample/\n/state/\n"  # what neither git nor DVC looks at
 SETTINGS = """\
 # Settings of driftd. `driftd config schema` and docs/configuration.md describe all of them; `driftd config check` checks them.
 state_dir: state                      # journal, profiles, runs and served models: state/{name}/models/current is the model in production
@@ -40,7 +42,7 @@ projects:
       min_effect: 0.02                # smaller shifts are not worth an incident
     retrain:
       min_rows: 600                   # rows of the new kind that training waits for
-      env: {{path: [{python}]}}   # where the stages find `python`
+      env: {{path: {path}}}   # where the stages find `python`
     promote:
       metric: scores.json:ents_f
       per_row: evaluation/rows.jsonl  # with it, better means significantly better
@@ -50,44 +52,63 @@ projects:
         - {{metric: scores.json:PlaceName.f, max_drop: 0.03}}
 """
 NAME = "addresses"
+ASIDE = ".driftd-init-"
+ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 
 
 def create(folder: Path, remote: str | None = None) -> Path:
     """Make a project in a new or empty folder; return its settings file. A failure leaves nothing behind."""
-    folder = folder.absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100  # without following links, as the person named it
+    if folder.exists() and not (folder.is_dir() and _is_empty(folder)):
         raise UsageError(
-            f"{folder} exists and is not empty",
-            remedy="name a new folder; for a repository that exists use --repository",
+            f"{folder} exists and is not {'empty' if folder.is_dir() else 'a folder'}",
+            remedy="name a new folder; for settings of a DVC repository that exists use --repository",
         )
     with _aside(folder) as made:
         _copy(share_dir() / "pipeline", made)
         (made / "incoming").mkdir()
-        (made / "driftd.yaml").write_text(SETTINGS.format(name=NAME, python=Path(sys.executable).parent), "utf-8")
-        with (made / ".gitignore").open("a", encoding="utf-8") as ignored:
-            ignored.write(OWN)
-        (made / ".dvcignore").write_text(OWN.lstrip(), "utf-8")
+        path = flow([str(Path(sys.executable).parent)])
+        (made / "driftd.yaml").write_text(SETTINGS.format(name=NAME, path=path), "utf-8")
+        for ignoring in (".gitignore", ".dvcignore"):
+            with (made / ignoring).open("a", encoding="utf-8") as file:
+                file.write(OWN)
         for words in _commands(made, remote):
             _run(words, made)
     return folder / "driftd.yaml"
 
 
+def _is_empty(folder: Path) -> bool:
+    """Return whether there is nothing in a folder but what a killed `init` has left."""
+    return all(path.name.startswith(ASIDE) for path in folder.iterdir())
+
+
 @contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
-    """Yield a folder beside the one to make, which takes its name when all is done."""
+    """Yield a folder whose content is there, under the name of the one to make, only when all is done.
+
+    A folder that exists stays the very same one: a shell may be in it, or something mounted on it.
+    """
+    exists = folder.exists()
+    missing = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        aside = Path(mkdtemp(prefix=ASIDE, dir=folder if exists else folder.parent))
     except OSError as error:
-        raise OperationError(
-            f"{folder} cannot be made: {error.strerror}", remedy="name a folder that you may write"
-        ) from error
+        raise OperationError(f"{folder} cannot be made: {error.strerror}", remedy="name a folder that you may write") from error  # fmt: skip
     try:
         yield aside
-        aside.chmod(0o777 & ~_umask())
-        aside.rename(folder)
+        if exists:
+            for path in list(aside.iterdir()):
+                path.rename(folder / path.name)
+            aside.rmdir()
+        else:
+            aside.chmod(0o777 & ~_umask())
+            aside.rename(folder)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
+        for parent in missing:
+            with suppress(OSError):
+                parent.rmdir()
         raise
 
 
@@ -109,22 +130,40 @@ def _commands(made: Path, remote: str | None) -> Iterator[list[str]]:
     yield ["git", "init", "--quiet", "--initial-branch", "main"]
     yield ["dvc", "init", "--quiet"]
     if remote is not None:
-        yield ["dvc", "remote", "add", "--quiet", "--default", "storage", remote]
+        url = remote if ":" in remote else os.path.abspath(remote)  # noqa: PTH100  # DVC would take it from the folder aside
+        yield ["dvc", "remote", "add", "--quiet", "--default", "storage", url]
     yield ["dvc", "add", "--quiet", "data"]
     yield ["git", "add", "--all"]
-    known = subprocess.run(["git", "config", "user.email"], cwd=made, capture_output=True, check=False).returncode == 0
-    author = [] if known else ["-c", "user.name=driftd", "-c", "user.email=driftd@localhost"]
-    yield ["git", *author, "commit", "--quiet", "--message", "A project that driftd keeps in step with its data"]
+    author = {"user.name": "driftd", "user.email": "driftd@localhost"}
+    settings = {key: value for key, value in author.items() if not _is_set(key, made)}
+    settings |= {"commit.gpgSign": "false", "core.hooksPath": os.devnull}
+    options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+    yield ["git", *options, "commit", "--quiet", "--message", "A project that driftd keeps in step with its data"]
+
+
+def _is_set(key: str, folder: Path) -> bool:
+    words = ["git", "config", key]
+    return not subprocess.run(
+        words, cwd=folder, env=_environment(os.environ), capture_output=True, check=False
+    ).returncode
 
 
 def _run(words: list[str], folder: Path) -> None:
-    done = subprocess.run(words, cwd=folder, env=_environment(os.environ), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    """Run git, or driftd's own DVC."""
+    command = [sys.executable, "-P", "-m", *words] if words[0] == "dvc" else words
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=_environment(os.environ), capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise CommandError(
+            f"{words[0]} cannot be started: {error.strerror}", remedy=f"install {words[0]}, or add its folder to PATH"
+        ) from error
+    if done.returncode:
         said = (done.stderr or done.stdout).strip()
         raise CommandError(f"`{' '.join(words)}` failed: {said}", output=said, code=done.returncode)
 
 
 def _environment(outside: Mapping[str, str]) -> dict[str, str]:
-    """Return the person's environment, in which driftd's own programs are found last."""
-    path = os.pathsep.join([outside.get("PATH", os.defpath), str(Path(sys.executable).parent)])
-    return {**outside, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    """Return the person's environment without what would point git to another repository, as in a hook of it."""
+    return {name: value for name, value in outside.items() if name not in ELSEWHERE} | {"DVC_NO_ANALYTICS": "1"}

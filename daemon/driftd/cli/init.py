@@ -1,5 +1,6 @@
 """`driftd init`: a new project with its settings, or settings for a repository that exists."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,12 +59,18 @@ def _create(folder: Path, remote: str | None) -> None:
     from driftd import adopt
     from driftd.cli import output
 
-    file = adopt.create(folder, remote)
+    adopt.create(folder, remote)
     output.show_facts({
-        "project": folder, "settings": file, "new files go to": folder / "incoming", "remote": remote,
+        "project": f"{folder}: a DVC repository with the stages preprocess, train, evaluate; committed",
+        "settings": folder / "driftd.yaml",
+        "first data": folder / "data",
+        "new data goes to": folder / "incoming",
+        "to try it with": f"{folder / 'sample' / 'incoming'}: more of the same, then another kind",
+        "remote": remote and f"storage, {remote}",
     })  # fmt: skip
+    elsewhere = folder != Path()
     _next(
-        (f"cd {folder}", ""),
+        *([(f"cd {shlex.quote(str(folder))}", "")] if elsewhere else []),
         ("driftd run", "makes the first model, then watches incoming/"),
         ("dvc repro", "the pipeline alone, without the daemon"),
     )
@@ -87,10 +94,11 @@ def _adopt(repository: Path, file: Path) -> None:
         output.say(output.text(f"\n! {problem}", "red"))
     if not found:
         output.say("\nThe programs of all stages are found.")
+    shown = shlex.quote(str(file))
     _next(
-        (f"$EDITOR {file}", "correct what was assumed wrongly"),
-        (f"driftd config check -c {file}", "is it right?"),
-        (f"driftd run -c {file}", "takes the model of the base branch, or makes the first one, and watches"),
+        (f"$EDITOR {shown}", "correct what was assumed wrongly"),
+        (f"driftd config check -c {shown}", "is it right?"),
+        (f"driftd run -c {shown}", "takes the model of the base branch, or makes the first one, and watches"),
     )
 
 
@@ -100,7 +108,7 @@ def _tell(proposal: "Proposal", file: Path) -> None:
 
     output.show_facts({
         "repository": proposal.repository, "project": proposal.name, "settings": file,
-        "new files go to": file.parent / "incoming",
+        "new data goes to": file.parent / "incoming",
     })  # fmt: skip
     output.say("\nAssumed, each to be corrected in the file:")
     rows = []
