@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any
 
 from driftd.config import Project
+from driftd.detect.crossing import Built, build, judge
 from driftd.detect.settings import DriftSettings
 from driftd.journal import Journal, tables
 from driftd.journal.files import write_file
@@ -13,47 +13,7 @@ from driftd.journal.layout import Layout
 from driftd.journal.records import ProjectRow, Reference, Window, WindowState
 from driftd.journal.spans import spans_of
 from driftd.projects import incidents
-from driftd.readers import Schema, Span
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a worker hands back, as plain values, so that the daemon's own process stays free of numpy and pyarrow."""
-
-    profile: bytes
-    state: bytes
-    reference: bytes | None
-    verdict: dict[str, Any]
-    alarm: bool
-    onset: int  # how many windows back the new regime began
-
-
-@dataclass(frozen=True)
-class Built:
-    """A reference that a worker made of a new regime; not armed while the regime still moves."""
-
-    blob: bytes
-    rows: int
-    armed: bool
-    reason: str | None
-
-
-def judge(reference: bytes, state: bytes | None, spans: list[Span], schema: Schema, settings: DriftSettings) -> Judged:
-    """Judge a window, in a worker."""
-    from driftd.detect import worker
-
-    done = worker.judge(reference, state, spans, schema, settings)
-    verdict = done.verdict
-    onset = verdict.onset_windows_back or 0
-    return Judged(done.profile, done.state, done.reference, verdict.to_json(), verdict.alarm, onset)
-
-
-def build(spans: list[Span], schema: Schema, settings: DriftSettings) -> Built:
-    """Make a reference of a new regime, in a worker."""
-    from driftd.detect import worker
-
-    built = worker.build_reference(spans, schema, settings, settle=True)
-    return Built(built.blob, built.rows, built.armed, built.reason)
+from driftd.readers import Schema
 
 
 class Judge:
@@ -160,7 +120,7 @@ class Judge:
     def _build(self, columns: list[dict[str, str]], regime: Sequence[Window]) -> tuple[str, Built]:
         schema = Schema.from_json(columns)
         spans = spans_of(self.journal, regime)
-        built = self.executor.submit(build, spans, schema, self.settings).result()
+        built = self.executor.submit(build, spans, schema, self.settings, True).result()
         profile = f"windows-{regime[0].number:08d}-{regime[-1].number:08d}.reference"
         write_file(self.layout.references / profile, built.blob)
         return profile, built

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driftd.detect import worker
+from driftd.detect.crossing import build
 from driftd.detect.settings import DriftSettings
 from driftd.errors import RepositoryError
 from driftd.journal.files import write_file
@@ -69,7 +69,7 @@ def reference(ctx: Context) -> dict[str, Any]:
         batches.last_rows, data.files(tree.root), kinds, ctx.settings.labels, ctx.settings.reference.rows
     )
     settings = DriftSettings.of(ctx.settings)
-    built = ctx.submit(worker.build_reference, spans, schema, settings)
+    built = ctx.submit(build, spans, schema, settings, False)
     profile = f"dataset-run-{ctx.run.id:06d}.reference"
     write_file(ctx.layout.references / profile, built.blob)
     return {

@@ -1,0 +1,47 @@
+"""What crosses between the daemon and its workers, as plain values: the daemon's own process stays free of numpy and pyarrow."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from driftd.detect.settings import DriftSettings
+from driftd.readers import Schema, Span
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a worker says of a window."""
+
+    profile: bytes
+    state: bytes
+    reference: bytes | None  # if it has grown
+    verdict: dict[str, Any]
+    alarm: bool
+    onset: int  # how many windows back the new regime began
+
+
+@dataclass(frozen=True)
+class Built:
+    """A reference that a worker has made; not armed where it says why."""
+
+    blob: bytes
+    rows: int
+    armed: bool
+    reason: str | None
+
+
+def judge(reference: bytes, state: bytes | None, spans: list[Span], schema: Schema, settings: DriftSettings) -> Judged:
+    """Judge a window, in a worker."""
+    from driftd.detect import worker
+
+    done = worker.judge(reference, state, spans, schema, settings)
+    verdict = done.verdict
+    onset = verdict.onset_windows_back or 0
+    return Judged(done.profile, done.state, done.reference, verdict.to_json(), verdict.alarm, onset)
+
+
+def build(spans: list[Span], schema: Schema, settings: DriftSettings, settle: bool) -> Built:
+    """Make a reference, in a worker; `settle` waits for a regime that still moves."""
+    from driftd.detect import worker
+
+    built = worker.build_reference(spans, schema, settings, settle=settle)
+    return Built(built.blob, built.rows, built.armed, built.reason)
