@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,41 +26,61 @@ ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 SHELL = frozenset({"cd", "set", "if", "for", "while", "export", "source", ".", "test", "[", "(", "{"})
 
 
-def problems(name: str, project: Project, settings: Settings) -> Iterator[str]:
-    """Yield what would keep a project from working, in words."""
-    for what, folder in (("state_dir", settings.state_dir), ("source.path", project.source.path)):
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one setting."""
+
+    at: tuple[str, ...]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.at[2:] or self.at)}: {self.message}"
+
+
+def problems(name: str, project: Project, settings: Settings) -> Iterator[Problem]:
+    """Yield what would keep a project from working."""
+    here = ("projects", name)
+    for at, folder in ((("state_dir",), settings.state_dir), ((*here, "source", "path"), project.source.path)):
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-        if not os.access(there, os.W_OK | os.X_OK):
-            yield f"{what}: {there} cannot be written by this user"
+        if not there.is_dir():
+            yield Problem(at, f"{there} is no folder")
+        elif not os.access(there, os.W_OK | os.X_OK):
+            yield Problem(at, f"{there} cannot be written by this user")
+    if not project.repository.exists():
+        yield Problem((*here, "repository"), f"{project.repository} does not exist")
+        return
     with TemporaryDirectory() as home:  # looking leaves nothing behind in the state folder
         env = environment(Layout(Path(home), name), project.retrain.env, "check")
         try:
             Repository(project.repository, env)
         except (DriftdError, OSError) as error:
-            yield f"repository: {error}"
+            yield Problem((*here, "repository"), str(error))
             return
-    yield from _stages(project, env["PATH"])
-    yield from _columns(name, project, settings)
+    found = (*_stages(project, env["PATH"]), *_columns(name, project, settings))
+    yield from (Problem((*here, *setting.split(".")), message) for setting, message in found)
 
 
-def _stages(project: Project, path: str) -> Iterator[str]:
+def _stages(project: Project, path: str) -> Iterator[tuple[str, str]]:
+    for folder in project.retrain.env.path:
+        if not folder.is_dir():
+            yield "retrain.env.path", f"{folder} is no folder"
     file = project.repository / "dvc.yaml"
     try:
         stages: dict[str, Any] = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("stages") or {}
     except (OSError, ValueError, yaml.YAMLError) as error:
-        yield f"{file}: {error}"
+        yield "repository", f"{file}: {error}"
         return
     for missing in set(project.promote.score_stages) - stages.keys():
-        yield f"promote.score_stages: {file} has no stage {missing!r}; it has: {', '.join(stages)}"
+        yield "promote.score_stages", f"{file} has no stage {missing!r}; it has: {', '.join(stages)}"
     for stage, words in stages.items():
         commands = words.get("cmd", words.get("do", {}).get("cmd", ()))
         for command in [commands] if isinstance(commands, str) else commands:
             program = _program(command)
             if program and not _found(program, project.repository / words.get("wdir", "."), path):
-                yield f"the stage {stage!r} runs {program!r}, which is not found; add its folder to retrain.env.path"
+                yield "retrain.env.path", f"the stage {stage!r} runs {program!r}, which is not found; add its folder"
 
 
-def _columns(name: str, project: Project, settings: Settings) -> Iterator[str]:
+def _columns(name: str, project: Project, settings: Settings) -> Iterator[tuple[str, str]]:
     """Hold names of columns against those that the project has, once the daemon has seen its data."""
     from driftd.detect.names import misfits
 
@@ -74,9 +95,9 @@ def _columns(name: str, project: Project, settings: Settings) -> Iterator[str]:
     for setting, wanted in (("columns", project.columns), ("labels", project.labels)):
         for column in wanted:
             if column not in names:
-                yield f"{setting}: there is no column {column!r}; there are: {', '.join(names)}"
+                yield setting, f"there is no column {column!r}; there are: {', '.join(names)}"
     for setting, why in misfits(DriftSettings.of(project), there):
-        yield f"drift.{setting}: {why}"
+        yield f"drift.{setting}", why
 
 
 def _program(command: str) -> str | None:

@@ -9,6 +9,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
     group.command("check")(check)
     group.command("show")(show)
+    group.command("example")(example)
     group.command("schema")(schema)
     app.add_typer(group, name="config")
 
@@ -22,18 +23,15 @@ def check(config: Config = None, as_json: Json = False) -> None:
 
     path = settings_of.find_file(config)
     settings = settings_of.load(path)
-    found = [
-        f"{name}: {problem}"
-        for name, project in settings.projects.items()
-        for problem in problems(name, project, settings)
-    ]
+    found = [problem for name, project in settings.projects.items() for problem in problems(name, project, settings)]
+    lines = settings_of.located(path, [(problem.at, problem.message) for problem in found]).splitlines()
     if as_json:
-        output.say_json({"file": str(path), "ok": not found, "problems": found})
+        output.say_json({"file": str(path), "ok": not found, "problems": lines})
     elif not found:
         names = ", ".join(settings.projects)
         output.say(f"{path} is right; projects: {names}")
     if found:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in found), remedy="correct them, then check again")
+        raise ConfigError("\n".join(lines), remedy="correct them, then check again")
 
 
 def show(config: Config = None, as_json: Json = False) -> None:
@@ -48,6 +46,13 @@ def show(config: Config = None, as_json: Json = False) -> None:
     import yaml
 
     typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def example() -> None:
+    """Print a settings file with every setting, its default and what it means."""
+    from driftd.share import share_dir
+
+    typer.echo((share_dir() / "config" / "driftd.yaml").read_text(encoding="utf-8"), nl=False)
 
 
 def schema() -> None:

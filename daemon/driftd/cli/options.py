@@ -26,7 +26,11 @@ def complete_project(ctx: typer.Context, incomplete: str) -> list[str]:
 Config = Annotated[
     Path | None,
     typer.Option(
-        "-c", "--config", metavar="FILE", help="Settings; or $DRIFTD_CONFIG, ./driftd.yaml, /etc/driftd/driftd.yaml."
+        "-c",
+        "--config",
+        metavar="FILE",
+        readable=False,  # reading it says why not, and ends with the exit code of invalid settings
+        help="Settings; or $DRIFTD_CONFIG, ./driftd.yaml, /etc/driftd/driftd.yaml.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]

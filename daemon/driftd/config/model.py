@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from driftd.config.units import Budget, Duration
 
@@ -13,6 +13,20 @@ StatisticName = Literal[
     "cramer_von_mises",
 ]  # fmt: skip
 ProjectName = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
+
+
+def _expanded(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path has no character U+0000")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path}: there is no user {path.parts[0][1:]!r} with a home folder") from None
+
+
+Place = Annotated[Path, AfterValidator(_expanded)]
+Whole = Annotated[int, Field(strict=True)]  # `yes` is not 1, and "5" is a text
+Number = Annotated[float, Field(strict=True)]
 
 
 class Section(BaseModel):
@@ -43,7 +57,7 @@ class Http(Section):
 class Compute(Section):
     """Where heavy work is done."""
 
-    workers: int = Field(2, ge=1, le=256)
+    workers: Whole = Field(2, ge=1, le=256)
     """Worker processes that read files and compute statistics; started when needed, ended after idling."""
 
 
@@ -57,7 +71,7 @@ class Log(Section):
 class Source(Section):
     """Where data arrives."""
 
-    path: Path
+    path: Place
     """Folder that new files are moved or written into, also into sub-folders; dotfiles, `*.tmp` and `*.part` are not read."""
     after: Literal["move", "keep"] = "move"
     """`move` renames files into the folders `processed/` and `quarantine/` inside it; `keep` leaves them where they are."""
@@ -72,14 +86,14 @@ class Source(Section):
 class Intake(Section):
     """What is let in."""
 
-    bad_rows: float = Field(0.001, ge=0, lt=1)
+    bad_rows: Number = Field(0.001, ge=0, lt=1)
     """Share of unreadable rows up to which a file is admitted without them; above, the file is quarantined."""
 
 
 class Window(Section):
     """The unit of evidence."""
 
-    rows: int = Field(500, ge=10)
+    rows: Whole = Field(500, ge=10)
     """Rows of a window."""
     max_age: Duration | None = 86400.0
     """A window that has waited this long for more rows is closed with what it has; null: never."""
@@ -88,7 +102,7 @@ class Window(Section):
 class Reference(Section):
     """What windows are tested against."""
 
-    rows: int = Field(10_000, ge=50)
+    rows: Whole = Field(10_000, ge=50)
     """A young reference grows with windows that are in control up to this many rows."""
 
 
@@ -97,18 +111,18 @@ class Drift(Section):
 
     false_alarms: Budget = 5000.0
     """Budget for the whole project, all columns and kinds of evidence together: `1 per 5000 windows`."""
-    min_effect: float = Field(0.02, ge=0, le=1)
+    min_effect: Number = Field(0.02, ge=0, le=1)
     """Shifts with a smaller effect (K-S distance, total variation) are not worth an incident."""
     ignore: tuple[str, ...] = ()
     """Columns that are never tested, such as ids and time stamps."""
-    columns: dict[str, dict[StatisticName, Annotated[float, Field(gt=0)]]] = Field(default_factory=dict)
+    columns: dict[str, dict[StatisticName, Annotated[Number, Field(gt=0)]]] = Field(default_factory=dict)
     """Fixed thresholds of a column or of a part of it: a window in which a statistic reaches one is an alarm, whatever the evidence."""
 
 
 class StageEnvironment(Section):
     """What stages see of the outside. Everything else is clean."""
 
-    path: tuple[Path, ...] = ()
+    path: tuple[Place, ...] = ()
     """Folders put before PATH, such as the `bin` of the project's own virtual environment."""
     pass_: tuple[str, ...] = Field((), alias="pass")
     """Variables that are handed on, such as AWS_PROFILE."""
@@ -123,11 +137,11 @@ class Retrain(Section):
     """The DVC-tracked folder or file that batches are added to, relative to the repository."""
     model: str = "model"
     """The DVC-tracked output that is served, relative to the repository."""
-    min_rows: int = Field(200, ge=1)
+    min_rows: Whole = Field(200, ge=1)
     """Rows of the new regime that a run waits for."""
     cooldown: Duration = 6 * 3600.0
     """Time between the end of a run and the start of the next."""
-    max_per_day: int = Field(4, ge=1)
+    max_per_day: Whole = Field(4, ge=1)
     """Runs in any 24 hours."""
     timeout: Duration = Field(2 * 3600.0, gt=0)
     """Time limit of one `dvc repro`."""
@@ -140,7 +154,7 @@ class Guard(Section):
 
     metric: str
     """File and name with `*` as a wildcard: `scores.json:*.f`."""
-    max_drop: float = Field(ge=0)
+    max_drop: Number = Field(ge=0)
     """The largest drop from champion to candidate on the same rows."""
 
 
@@ -149,9 +163,9 @@ class Promote(Section):
 
     metric: str = "scores.json:ents_f"
     """File and name of the metric that decides; higher is better."""
-    min_gain: float = 0.0
+    min_gain: Number = 0.0
     """The gain must exceed this, with `confidence`."""
-    confidence: float = Field(0.95, gt=0.5, lt=1)
+    confidence: Number = Field(0.95, gt=0.5, lt=1)
     """Confidence of the one-sided interval of the gain, from a paired bootstrap over test rows."""
     per_row: str | None = None
     """File of per-row results of the evaluate stage; without it the plain difference decides."""
@@ -163,7 +177,7 @@ class Promote(Section):
     """Conditions that every promotion meets."""
     approval: Literal["auto", "manual"] | None = None
     """`manual` waits for `driftd approve`; null: auto, but manual with `split: project`."""
-    keep_models: int = Field(3, ge=1)
+    keep_models: Whole = Field(3, ge=1)
     """Served copies that are kept for rollback."""
 
     @field_validator("metric")
@@ -178,7 +192,7 @@ class Promote(Section):
 class Project(Section):
     """One DVC repository, one source of incoming data, and their settings."""
 
-    repository: Path
+    repository: Place
     """The git + DVC repository."""
     source: Source
     """Where its data arrives."""
@@ -203,7 +217,7 @@ class Project(Section):
 class Settings(Section):
     """The whole file."""
 
-    state_dir: Path = Path("/var/lib/driftd")
+    state_dir: Place = Path("/var/lib/driftd")
     """Where the journal, profiles and served models live; on a local disk."""
     http: Http = Http()
     """Status page, API and metrics."""

@@ -23,18 +23,32 @@ def read_yaml(text: str, name: str | Path) -> tuple[Any, Positions]:
         reader = _Reader(str(name))
         return reader.value(node, ()), reader.positions
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else str(name)
+        raise _said(error, str(name)) from error
+    except yaml.reader.ReaderError as error:
+        line, column = text.count("\n", 0, error.position) + 1, error.position - text.rfind("\n", 0, error.position)
         raise ConfigError(
-            f"{place}: this is not YAML: {error.problem or error.context}",
-            remedy="check the indentation and quotes there",
+            f"{name}:{line}:{column}: the character U+{ord(text[error.position]):04X} may not be in YAML",
+            remedy="remove it; an editor may not show it",
         ) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: this is not YAML: {error}", remedy="save it as UTF-8 text") from error
     except RecursionError:
         raise ConfigError(
             f"{name}:1:1: this is nested without end", remedy="look for an alias inside of what it names"
         ) from None
+
+
+def _said(error: yaml.MarkedYAMLError, name: str) -> ConfigError:
+    """Say in plain words what most often goes wrong, and in YAML's own what does not."""
+    mark, said = error.problem_mark or error.context_mark, error.problem or error.context or "something is wrong"
+    remedy = "check the indentation and quotes there"
+    if "'\\t'" in said:
+        said, remedy = "a tab stands where YAML takes spaces only", "indent with spaces"
+    elif "unexpected end of stream" in said and error.context_mark:
+        mark, said, remedy = error.context_mark, "this quote is not closed", "close it"
+    elif said == "mapping values are not allowed here":
+        said = "a colon cannot stand here"
+        remedy = "indent this line like its neighbours, or put a value with a colon into quotes"
+    place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+    return ConfigError(f"{place}: this is not YAML: {said}", remedy=remedy)
 
 
 class _Reader:

@@ -2,9 +2,11 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from driftd.config import find_file, load, parse
 from driftd.errors import ConfigError, ExitCode
+from support.settings import ITSELF, settings
 
 MINIMAL = """\
 projects:
@@ -22,6 +24,15 @@ def problems(text):
     assert caught.value.exit_code is ExitCode.CONFIG
     assert caught.value.remedy
     return caught.value.message.splitlines()
+
+
+def said(text):
+    """Return what is wrong with settings; nothing where they are right."""
+    try:
+        parse(text, NAME)
+    except ConfigError as error:
+        return error.message
+    return ""
 
 
 class TestPlaces:
@@ -67,6 +78,65 @@ class TestPlaces:
         assert found.startswith(f"{NAME}:2:3: projects.Über_x: ")
 
 
+PROJECT = "projects.addresses"
+
+
+class TestWords:
+    """Each message as a person reads it, without its place."""
+
+    @pytest.mark.parametrize(
+        ("lines", "said"),
+        [
+            ("    window: 500", f"{PROJECT}.window: must be a section of names and values, not 500"),
+            ("    retrain:", f"{PROJECT}.retrain: must be a section of names and values, not empty"),
+            ("    window: {rows: many}", f"{PROJECT}.window.rows: must be a whole number, not 'many'"),
+            ("    window: {rows: 5.5}", f"{PROJECT}.window.rows: must be a whole number, not 5.5"),
+            ("    window: {rows: 3}", f"{PROJECT}.window.rows: must be at least 10, not 3"),
+            ("    drift: {min_effect: big}", f"{PROJECT}.drift.min_effect: must be a number, not 'big'"),
+            ("    drift: {min_effect: .nan}", f"{PROJECT}.drift.min_effect: must be a finite number, not nan"),
+            ("    drift: {min_effect: 2}", f"{PROJECT}.drift.min_effect: must be at most 1, not 2"),
+            ("    promote: {confidence: 0.5}", f"{PROJECT}.promote.confidence: must be more than 0.5, not 0.5"),
+            ("    promote: {confidence: 1}", f"{PROJECT}.promote.confidence: must be less than 1, not 1"),
+            ("    promote: {per_row: 5}", f"{PROJECT}.promote.per_row: must be a text, not 5"),
+            ("    labels: approved", f"{PROJECT}.labels: must be a list such as [a, b], not 'approved'"),
+            ("    promote: {guards: {metric: x}}",
+             f"{PROJECT}.promote.guards: must be a list such as [a, b], not a section of names and values"),
+            ("    promote: {guards: [{metric: 'a:b'}]}", f"{PROJECT}.promote.guards.0.max_drop: must be set"),
+            ("    promote: {split: projct}",
+             f"{PROJECT}.promote.split: 'projct' is none of its values; did you mean 'project'? there are: content_hash, project"),
+            ("    drift: {columns: {x: {psy: 1}}}", f"{PROJECT}.drift.columns.x.psy: 'psy' is none of its values; did you mean 'psi'?"),
+            ("    drift: {columns: {x: {psi: 0}}}", f"{PROJECT}.drift.columns.x.psi: must be more than 0, not 0"),
+            ("    promote: {metric: f1}", f"{PROJECT}.promote.metric: 'f1' names no metric; write it like scores.json:ents_f"),
+            ("    retrain: {env: {path: [~nosuchuser/bin]}}",
+             f"{PROJECT}.retrain.env.path.0: ~nosuchuser/bin: there is no user 'nosuchuser' with a home folder"),
+            ('    retrain: {env: {path: ["a\\0b"]}}', f"{PROJECT}.retrain.env.path.0: a path has no character U+0000"),
+            ("compute: {workers: yes}", "compute.workers: must be a whole number, not true"),
+            ("http: {listen: 9469}", "http.listen: must be a text, not 9469"),
+        ],
+    )  # fmt: skip
+    def test_of_a_value(self, lines, said):
+        (found,) = problems(MINIMAL + lines + "\n")
+        assert found.split(": ", 1)[1].startswith(said)
+
+    def test_of_a_file_without_projects(self):
+        assert problems("projects: {}\n") == [f"{NAME}:1:1: projects: must name at least one"]
+        assert problems("projects:\n") == [f"{NAME}:1:1: projects: must be a section of names and values, not empty"]
+
+    def test_a_name_of_a_project(self):
+        (found,) = problems("projects:\n  A_b:\n    repository: /r\n    source: {path: /s}\n")
+        assert "'A_b' is no name here; take at most 63 of a-z, 0-9 and -" in found
+
+    @pytest.mark.parametrize("at", [at for at, _ in settings()], ids=".".join)
+    @pytest.mark.parametrize("value", ["x y", "1", "-1.5", "[1]", "{a: 1}", "null", "true"])
+    def test_none_is_the_librarys_own(self, at, value):
+        document = yaml.safe_load(MINIMAL)
+        inner = document
+        for part in at[:-1]:
+            inner = inner.setdefault(part if part != ITSELF else "addresses", {})
+        inner[at[-1]] = yaml.safe_load(value)
+        assert "Input" not in said(yaml.safe_dump(document))
+
+
 class TestYaml:
     def test_a_key_that_is_set_twice(self):
         (found,) = problems(MINIMAL + "http: {}\nprojects: {}\n")
@@ -87,7 +157,7 @@ class TestYaml:
         [
             ("a: [1\n", "2:1"),
             ("a:\n\t- b\n", "2:1"),
-            ("a: 'x\n", "2:1"),
+            ("a: 'x\n", "1:4"),
             ("a: *b\n", "1:4"),
             ("a: 1\n---\nb: 1\n", "2:1"),
             ("a: !!python/object:os.system {}\n", "1:4"),
@@ -103,9 +173,27 @@ class TestYaml:
     def test_a_key_that_is_no_text(self):
         assert problems("on: 1\n") == [f"{NAME}:1:1: the key True is not a text"]
 
-    @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "text\n"])
+    @pytest.mark.parametrize("text", ["- a\n", "text\n", "1\n"])
     def test_anything_but_a_mapping(self, text):
-        assert problems(text) == [f"{NAME}:1:1: settings are a mapping of names to values"]
+        assert problems(text) == [f"{NAME}:1:1: settings are names with values, such as `projects:`"]
+
+    @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "null\n"])
+    def test_nothing(self, text):
+        assert problems(text) == [f"{NAME}:1:1: there is nothing in it"]
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("a:\n\t- b\n", "a tab stands where YAML takes spaces only"),
+            ('a: "x\n', "this quote is not closed"),
+            ("a: b\n  c: d\n", "a colon cannot stand here"),
+        ],
+    )
+    def test_what_happens_most_often_is_said_in_plain_words(self, text, said):
+        assert problems(text)[0].endswith(f": this is not YAML: {said}")
+
+    def test_a_character_that_cannot_be_seen(self):
+        assert problems("a: 1\nb: x\0y\n") == [f"{NAME}:2:5: the character U+0000 may not be in YAML"]
 
 
 class TestRelations:
@@ -120,9 +208,18 @@ class TestRelations:
         assert "is the source of project 'a' too" in found
 
     @pytest.mark.parametrize(
-        ("source", "why"), [("/", "repository"), ("/var", "state_dir"), ("/srv/addresses", "repository")]
+        ("source", "why"),
+        [
+            ("/", "repository"),
+            ("/var", "state_dir"),
+            ("/var/lib/driftd/incoming", "state_dir"),
+            ("/srv/addresses", "repository"),
+            ("/srv/addresses/data", "dataset"),
+            ("/srv/addresses/data/new", "dataset"),
+            ("/srv/addresses/model", "model"),
+        ],
     )
-    def test_a_source_holds_neither_state_nor_repository(self, source, why):
+    def test_a_source_reaches_into_nothing_else(self, source, why):
         found = problems(MINIMAL.replace("/srv/incoming", source))
         assert why in found[0]
         assert found[0].startswith(f"{NAME}:5:7: ")
@@ -174,16 +271,21 @@ class TestFinding:
         assert find_file(environ={"DRIFTD_CONFIG": ""}) == Path("driftd.yaml")
         assert find_file(Path("/given.yaml"), environ={"DRIFTD_CONFIG": "/e.yaml"}) == Path("/given.yaml")
 
-    @pytest.mark.parametrize("content", [None, b"\xff\xfe\xfa"])
-    def test_a_file_that_cannot_be_read(self, tmp_path, content):
+    def test_a_file_that_is_not_there(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"driftd\.yaml: there is no such file"):
+            load(tmp_path / "driftd.yaml")
+
+    @pytest.mark.parametrize(
+        ("content", "place"), [(b"\xff\xfe", r"1:1: the byte 0xff"), (b"a: 1\nb: caf\xe9\n", r"2:7: the byte 0xe9")]
+    )
+    def test_a_file_that_is_no_utf8(self, tmp_path, content, place):
         path = tmp_path / "driftd.yaml"
-        if content is not None:
-            path.write_bytes(content)
-        with pytest.raises(ConfigError, match="cannot be read"):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match=place):
             load(path)
 
     def test_a_folder_instead(self, tmp_path):
-        with pytest.raises(ConfigError, match="cannot be read"):
+        with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
             load(tmp_path)
 
 
