@@ -128,11 +128,11 @@ def _copy(pipeline: Path, made: Path) -> None:
 
 def _commands(made: Path, remote: str | None) -> Iterator[list[str]]:
     yield ["git", "init", "--quiet", "--initial-branch", "main"]
-    yield ["dvc", "init", "--quiet"]
+    yield ["dvc", "init"]
     if remote is not None:
         url = remote if ":" in remote else os.path.abspath(remote)  # noqa: PTH100  # DVC would take it from the folder aside
-        yield ["dvc", "remote", "add", "--quiet", "--default", "storage", url]
-    yield ["dvc", "add", "--quiet", "data"]
+        yield ["dvc", "remote", "add", "--default", "storage", url]
+    yield ["dvc", "add", "data"]
     yield ["git", "add", "--all"]
     author = {"user.name": "driftd", "user.email": "driftd@localhost"}
     settings = {key: value for key, value in author.items() if not _is_set(key, made)}

@@ -102,7 +102,7 @@ def add_files(dvc: Dvc, root: Path, dataset: Dataset, batches: Sequence[Path]) -
         return []
     for batch in new:
         shutil.copyfile(batch, folder / batch.name)
-    dvc(root, "add", "-q", *(f"{dataset.path}/{batch.name}" for batch in new))
+    dvc(root, "add", *(f"{dataset.path}/{batch.name}" for batch in new))
     after = count(root, dataset)
     if after != before + len(new):
         raise RepositoryError(

@@ -48,7 +48,7 @@ class Dvc:
 
     def check_out(self, root: Path) -> bool:
         """Bring everything that DVC tracks into the worktree, from the cache or else from the remote; return whether all is there."""
-        for words in (("checkout", "-q", "--force"), ("pull", "-q", "--force")):
+        for words in (("checkout", "--force"), ("pull", "--force")):
             try:
                 self(root, *words)
             except CommandError as error:

@@ -43,7 +43,7 @@ def copy(ctx: Context) -> dict[str, Any]:
     status = ctx.dvc.data_status(tree.root)
     if _vital(ctx, status.missing):
         ctx.log.line("the cache has lost data that the model needs; it is put back from the worktree")
-        ctx.dvc(tree.root, "commit", "-q", "--force")
+        ctx.dvc(tree.root, "commit", "--force")
         status = ctx.dvc.data_status(tree.root)
     if lost := _vital(ctx, status.missing):
         raise RepositoryError(

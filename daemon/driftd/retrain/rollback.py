@@ -69,9 +69,9 @@ def _restore(ctx: Context, target: Model) -> None:
     tree = ctx.worktree(target.revision, "rollback")
     model = ctx.settings.retrain.model
     try:
-        ctx.dvc(tree.root, "checkout", "-q", "--force", model)
+        ctx.dvc(tree.root, "checkout", "--force", model)
     except OperationError:
-        ctx.dvc(tree.root, "pull", "-q", "--force", model, remedy="`dvc pull` it, or roll back to another version")
+        ctx.dvc(tree.root, "pull", "--force", model, remedy="`dvc pull` it, or roll back to another version")
     if served.make(ctx.layout.models, target.version, tree.root / model) != target.digest:
         raise RepositoryError(
             f"{model} at {target.revision[:10]} is not what was served as {target.version}",

@@ -200,7 +200,7 @@ def _extend(ctx: Context, root: Path, data: dataset.Dataset, paths: Sequence[Pat
         columns = tables.projects.get(ctx.journal, ctx.project).columns or []
         rows = ctx.submit(batches.extend, str(root / data.path), [str(path) for path in paths], columns)
         ctx.log.line(f"  {data.path} has {rows} rows now")
-        ctx.dvc(root, "add", "-q", data.path)
+        ctx.dvc(root, "add", data.path)
     return [path.name for path in paths]
 
 
