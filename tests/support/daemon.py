@@ -104,6 +104,7 @@ class Daemon:
 
     settings: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    module: str = "driftd"
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -132,7 +133,7 @@ class Daemon:
         clean = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "DRIFTD_CONFIG")}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "driftd", "run", "-c", str(self.settings)],
+                [sys.executable, "-m", self.module, "run", "-c", str(self.settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -48,6 +48,7 @@ KINDS: dict[str, Meaning] = {
     "settings-taken": Meaning("notice", None, "new settings were taken over"),
     "settings-refused": Meaning("error", None, "new settings are wrong; the old ones stay"),
     "problem": Meaning("error", None, "something keeps a project from working; it is tried again"),
+    "problem-over": Meaning("notice", None, "what kept a project from working is over"),
 }  # fmt: skip
 
 

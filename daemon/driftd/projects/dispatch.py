@@ -7,6 +7,7 @@ from typing import Any
 from driftd.config import Project
 from driftd.journal import Journal, tables
 from driftd.journal.records import Incident, IncidentState, ProjectState, Run, RunState
+from driftd.observe import logs
 from driftd.projects import gates, incidents
 from driftd.retrain.runner import Runner
 
@@ -127,6 +128,7 @@ class Dispatcher:
         self._thread.start()
 
     def _work(self, run_id: int) -> None:
+        logs.current_run.set(run_id)
         try:
             self.runner.execute(run_id, self._stop)
         except Exception as error:  # noqa: BLE001  # a defect in a run must not start it again and again

@@ -1,5 +1,7 @@
 """The loop of one project: what happens next, and when."""
 
+import logging
+import sqlite3
 import threading
 import time
 import traceback
@@ -17,6 +19,8 @@ from driftd.projects.answers import Answers
 from driftd.projects.dispatch import Dispatcher
 from driftd.projects.judging import Judge
 from driftd.retrain.runner import Runner
+
+logger = logging.getLogger(__name__)
 
 IDLE = 1.0  # seconds between signs of life
 RETRY = 5.0  # seconds before a step that failed is tried again
@@ -85,7 +89,7 @@ class ProjectLoop:
                     self._begin()
                     started = True
                 self._tick()
-                self.problem = self._intake.problem
+                self._note(self._intake.problem)
                 self.ready = True
             except Exception as error:  # noqa: BLE001  # whatever one step meets, the daemon lives and tries again
                 self._failed(error)
@@ -123,9 +127,22 @@ class ProjectLoop:
                 return
 
     def _failed(self, error: Exception) -> None:
-        self.problem = str(error)
-        if not isinstance(error, DriftdError):
-            self.problem = "".join(traceback.format_exception_only(error)).strip()
-        with self._journal.write():
-            where = traceback.format_exception(error)[-3:]
-            self._journal.emit("problem", project=self.name, message=self.problem, where="".join(where)[-2000:])
+        where = "".join(traceback.format_exception(error)[-3:])
+        if isinstance(error, DriftdError):
+            self._note(str(error), where)
+        else:
+            self._note("".join(traceback.format_exception_only(error)).strip(), where)
+
+    def _note(self, problem: str | None, where: str = "") -> None:
+        """Say what keeps the project from working, once, and once that it is over."""
+        before, self.problem = self.problem, problem
+        if problem == before:
+            return
+        try:
+            with self._journal.write():
+                if problem is None:
+                    self._journal.emit("problem-over", project=self.name, message=before)
+                else:
+                    self._journal.emit("problem", project=self.name, message=problem, where=where[-2000:])
+        except (sqlite3.Error, DriftdError, OSError) as error:
+            logger.error("%s; and the journal cannot be written: %s", problem, error)  # noqa: TRY400  # the trace says no more

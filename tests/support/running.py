@@ -1,0 +1,105 @@
+"""A running daemon over the small project of support.project, with what tests ask of it."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from support.daemon import Daemon, wait_until, write_settings
+from support.project import BIN, make_project, write_rows
+
+PROMOTE = {
+    "metric": "scores.json:accuracy",
+    "per_row": "evaluation/rows.jsonl",
+    "score_stages": ["preprocess", "evaluate"],
+}
+RETRAIN = {"min_rows": 120, "cooldown": 0, "env": {"path": [str(BIN)]}}
+
+
+class Kinds:
+    """Project `kinds` in a folder: repository, incoming files, settings, and the daemon once it is started."""
+
+    def __init__(self, folder: Path, *, template: Path | None = None, **sections: Any) -> None:
+        self.folder = folder
+        self.repository = folder / "repository"
+        self.incoming = folder / "incoming"
+        if template:
+            shutil.copytree(template, self.repository, symlinks=True)
+        else:
+            make_project(self.repository)
+        self.incoming.mkdir()
+        self.settings = write_settings(folder, {"kinds": self.project(**sections)})
+
+    def project(self, **sections: Any) -> dict[str, Any]:
+        return {
+            "repository": str(self.repository),
+            "source": {"path": str(self.incoming), "scan_every": 1, "settle": 0.2},
+            "labels": ["label"],
+            "window": {"rows": 60},
+            "drift": {"ignore": ["n"]},
+            "retrain": RETRAIN,
+            "promote": PROMOTE,
+        } | sections
+
+    def daemon(self, **options: Any) -> Daemon:
+        return Daemon(self.settings, **options)
+
+    def drop(self, number: int, kinds: str, each: int = 30) -> None:
+        """Let a file of new rows arrive, whole from the first moment."""
+        aside = write_rows(self.folder / "aside" / f"{number}.csv", kinds, start=number * 10_000, each=each)
+        aside.rename(self.incoming / aside.name)
+
+    def driftd(self, *words: str, code: int = 0) -> str:
+        env = os.environ | {"DRIFTD_CONFIG": str(self.settings)}
+        done = subprocess.run([BIN / "driftd", *words], env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stdout + done.stderr
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.driftd(*words, "--json"))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        path = self.folder / "state" / "journal.db"
+        if not path.exists():
+            return []
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            return db.execute(query).fetchall()
+        finally:
+            db.close()
+
+    def one(self, query: str) -> Any:
+        return self.rows(query)[0][0]
+
+    def wait_for_event(self, *kinds: str, times: int = 1, timeout: float = 90) -> None:
+        def enough() -> bool:
+            return sum(kind in kinds for (kind,) in self.rows("SELECT kind FROM events")) >= times
+
+        wait_until(enough, timeout, f"{times} x {kinds}")
+
+    def wait_for_model(self) -> None:
+        self.wait_for_event("run-promoted", "run-failed")
+        assert self.one("SELECT count(*) FROM models") == 1
+
+    @property
+    def served(self) -> dict[str, bytes]:
+        folder = (self.folder / "state" / "kinds" / "models" / "current").resolve()
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def left_over(state_dir: Path) -> list[int]:
+    """Return the processes that a run of this state folder has started and that still live."""
+    from driftd.retrain.processes import ROOT
+
+    mark = f"{ROOT}={state_dir}/".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
