@@ -98,6 +98,7 @@ def test_a_champion_that_the_cache_has_lost_is_named_with_the_remedy(kinds, repo
     assert run.state is RunState.FAILED
     assert "model of the champion v2.0.0 is neither in the cache nor on a remote" in run.error
     assert "dvc gc" in run.error
+    assert "not everything is there: Checkout failed for following targets" in kinds.log(run.id)
 
 
 def test_a_remote_gives_back_what_the_cache_has_lost(repository, tmp_path):
