@@ -24,6 +24,7 @@ TARGET = r"(?:y|targets?|labels?|outcome)(?:_\w+)?"
 HASHES = re.compile(
     r"\b(hashlib|sha256|sha1|md5|blake2[bs]|crc32|xxhash|murmur\w*|farmhash|hash_pandas_object|siphash)\b"
 )
+RUNNERS = frozenset({"uv", "poetry", "pipenv", "pdm", "hatch", "pixi"})
 FITS = re.compile(r"\.(?:partial_)?fit(?:_transform)?\(|\.adapt\(")
 
 
@@ -161,6 +162,18 @@ def _known(per_row: Path, data: Data, labels: Sequence[str]) -> bool:
             if not wanted:
                 return True
     return False
+
+
+def runners(stages: Iterable[Stage]) -> Iterator[str]:
+    """Yield what stages start their programs with that would look for an environment beside the code."""
+    for stage in stages:
+        words = {word for command in stage.commands for word in command.split()[:1]} & RUNNERS
+        if words:
+            name = words.pop()
+            yield (
+                f"the stage {stage.name} runs `{name} run`, which would make an environment anew in each worktree that a run works in;"
+                f" let it run the program itself, and {name} put it on the PATH of `dvc repro`"
+            )
 
 
 def cautions(rescoring: Rescoring, trained_by: str, before: Sequence[Stage], contents: Contents) -> Iterator[str]:

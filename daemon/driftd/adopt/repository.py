@@ -63,7 +63,11 @@ def _proposal(
         rescoring.setting,
     ]
     tags = repository.git("tag", "--list", "*@v*").splitlines()
-    warnings = [*_unknown(data, labels), *evidence.cautions(rescoring, model.stage.name, before, contents)]
+    warnings = [
+        *_unknown(data, labels),
+        *evidence.runners(graph.stages),
+        *evidence.cautions(rescoring, model.stage.name, before, contents),
+    ]
     return Proposal(
         surroundings.find_name(graph, model.out.path, repository.folder, tags),
         repository.folder,

@@ -75,9 +75,15 @@ def _stages(project: Project, path: str) -> Iterator[tuple[str, str]]:
     for stage, words in stages.items():
         commands = words.get("cmd", words.get("do", {}).get("cmd", ()))
         for command in [commands] if isinstance(commands, str) else commands:
-            program = _program(command)
-            if program and not _found(program, project.repository / words.get("wdir", "."), path):
+            program, folder = _program(command), project.repository / words.get("wdir", ".")
+            if program and not _found(program, folder, path):
                 yield "retrain.env.path", f"the stage {stage!r} runs {program!r}, which is not found; add its folder"
+            elif program and (own := _environment_of(program, folder)):
+                yield (
+                    "retrain.env.path",
+                    f"the stage {stage!r} runs {program!r}, which is not in the worktrees that runs work in; "
+                    f"let it run {Path(program).name!r}, and add {own}",
+                )
 
 
 def _columns(name: str, project: Project, settings: Settings) -> Iterator[tuple[str, str]]:
@@ -107,6 +113,13 @@ def _program(command: str) -> str | None:
     except ValueError:
         return None
     return None if not words or "$" in words[0] or words[0] in SHELL else words[0]
+
+
+def _environment_of(program: str, folder: Path) -> Path | None:
+    """Return the folder of a program that is named by its way to a virtual environment in the repository."""
+    place = Path(os.path.normpath(folder / program)).parent
+    inside = os.sep in program and not Path(program).is_absolute()
+    return place if inside and (place.parent / "pyvenv.cfg").is_file() else None
 
 
 def _found(program: str, folder: Path, path: str) -> bool:
