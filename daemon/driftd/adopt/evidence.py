@@ -172,7 +172,7 @@ def runners(stages: Iterable[Stage]) -> Iterator[str]:
             name = words.pop()
             yield (
                 f"the stage {stage.name} runs `{name} run`, which would make an environment anew in each worktree that a run works in;"
-                f" let it run the program itself, and {name} put it on the PATH of `dvc repro`"
+                f" let it run the program itself: `{name} run dvc repro` finds it too, and driftd by retrain.env.path"
             )
 
 

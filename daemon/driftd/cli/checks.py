@@ -79,11 +79,8 @@ def _stages(project: Project, path: str) -> Iterator[tuple[str, str]]:
             if program and not _found(program, folder, path):
                 yield "retrain.env.path", f"the stage {stage!r} runs {program!r}, which is not found; add its folder"
             elif program and (own := _environment_of(program, folder)):
-                yield (
-                    "retrain.env.path",
-                    f"the stage {stage!r} runs {program!r}, which is not in the worktrees that runs work in; "
-                    f"let it run {Path(program).name!r}, and add {own}",
-                )
+                where = f"which is not in the worktrees of runs; let it run {Path(program).name!r}, and add {own}"
+                yield "retrain.env.path", f"the stage {stage!r} runs {program!r}, {where}"
 
 
 def _columns(name: str, project: Project, settings: Settings) -> Iterator[tuple[str, str]]:
