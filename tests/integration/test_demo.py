@@ -163,7 +163,7 @@ def test_six_sentences_of_another_kind_go_through_the_inbox(kept):
     assert kept.rows("SELECT rows, bad_rows FROM files WHERE name = 'data.json'") == [(6, 0)]
 
 
-def test_zz_a_rollback_changes_the_served_bytes_back(kept):
+def test_a_rollback_changes_the_served_bytes_back(kept):
     """Last, as it changes what is in production."""
     models = kept.folder / "state" / "addresses" / "models"
     first, second = contents(models / "v1.0.0"), kept.served
