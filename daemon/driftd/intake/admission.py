@@ -248,7 +248,8 @@ class Admission:
         if state is FileState.EMPTY:
             self._emit("file-empty", row)
         else:
-            self._emit("file-admitted", row, rows=report.rows, bad_rows=report.bad_rows)
+            first = next((f"line {bad.line}: {bad.reason}" for bad in report.bad), None)
+            self._emit("file-admitted", row, rows=report.rows, bad_rows=report.bad_rows, first_bad_row=first)
         self._warn_of_extra(row, list(report.extra))
 
     def _warn_of_extra(self, row: File, extra: list[str]) -> None:
