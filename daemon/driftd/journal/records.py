@@ -86,6 +86,7 @@ class WindowState(StrEnum):
     CLOSED = "closed"  # to be judged
     JUDGED = "judged"
     COLLECTED = "collected"  # part of a new regime that is not watched yet
+    HELD = "held"  # its data are broken: in no dataset and no reference, until a person says that they are right
 
 
 class Window(Record, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from driftd.errors import DriftdError, RefusedError
 from driftd.intake import Intake, quarantine
 from driftd.journal import Journal, tables
 from driftd.journal.records import ProjectState, Request, RequestState, RunState
-from driftd.projects import incidents
+from driftd.projects import incidents, quality
 from driftd.projects.dispatch import Dispatcher
 from driftd.retrain import approval
 from driftd.retrain.runner import Runner
@@ -109,7 +109,10 @@ class Answers:
         if self.dispatch.busy:
             raise RefusedError("a run is on its way", remedy="wait for its end")
         with self.journal.write():
-            incidents.dismiss(self.journal, incident)
+            if incident.kind == "quality":
+                quality.accept(self.journal, incident)
+            else:
+                incidents.dismiss(self.journal, incident)
         return f"incident {incident.id} is closed"
 
     def _quarantine_retry(self, request: Request) -> str:

@@ -8,7 +8,7 @@ from driftd.config import Project
 from driftd.journal import Journal, tables
 from driftd.journal.records import Incident, IncidentState, ProjectState, Run, RunState
 from driftd.observe import logs
-from driftd.projects import gates, incidents
+from driftd.projects import gates, incidents, quality
 from driftd.retrain.runner import Runner
 
 
@@ -87,16 +87,14 @@ class Dispatcher:
         """Fix what the run works on: every window that was judged and is in no champion's dataset yet."""
         found = self.journal.rows(
             "SELECT min(number) AS first, max(number) AS last FROM windows"
-            " WHERE project = ? AND state <> 'closed' AND batch IS NULL",
+            " WHERE project = ? AND state NOT IN ('closed', 'held') AND batch IS NULL",
             self.name,
         )[0]
         windows = None if found["first"] is None else [found["first"], found["last"]]
         return {"windows": windows, "regime_from": incident.onset_window, "regime_rows": rows}
 
     def _rows_from(self, window: int) -> int:
-        query = (
-            "SELECT coalesce(sum(rows), 0) AS n FROM windows WHERE project = ? AND number >= ? AND state <> 'closed'"
-        )
+        query = "SELECT coalesce(sum(rows), 0) AS n FROM windows WHERE project = ? AND number >= ? AND state NOT IN ('closed', 'held')"
         return int(self.journal.rows(query, self.name, window)[0]["n"])
 
     def _facts(self, runs: list[Run], *, rows: int, needed: int, failures: int) -> gates.Facts:
@@ -105,6 +103,7 @@ class Dispatcher:
             rows=rows,
             needed=needed,
             paused=tables.projects.get(self.journal, self.name).state is ProjectState.PAUSED,
+            broken=quality.opened(self.journal, self.name) is not None,
             ended=tuple(run.ended_at for run in runs if run.ended_at is not None),
             started=tuple(run.created_at for run in runs),
             failures=failures,

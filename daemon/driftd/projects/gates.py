@@ -17,6 +17,7 @@ class Facts:
     rows: int  # rows of the new regime
     needed: int  # rows that the run waits for; 0 where a person asked for it
     paused: bool
+    broken: bool  # a quality incident is open
     ended: tuple[float, ...]  # when runs of the project ended, oldest first
     started: tuple[float, ...]  # when runs of the project began, oldest first
     failures: int  # failed runs of this incident in a row
@@ -31,6 +32,7 @@ class Held:
     until: float | None = None
 
 
+BROKEN = Held("quality", "the data are broken; `driftd incidents list` says how")
 PAUSED = Held("paused", "the project is paused; `driftd resume` goes on")
 
 
@@ -38,6 +40,8 @@ def held(settings: Retrain, facts: Facts) -> Held | None:
     """Return the first gate that holds, or None where the run may start."""
     if facts.paused:
         return PAUSED
+    if facts.broken:
+        return BROKEN
     if facts.rows < facts.needed:
         return Held("rows", f"{facts.rows} of {facts.needed} rows of the new regime are there")
     clocks = (cooldown(settings, facts), per_day(settings, facts), backoff(facts))

@@ -12,7 +12,7 @@ from driftd.journal.files import write_file
 from driftd.journal.layout import Layout
 from driftd.journal.records import ProjectRow, Reference, Window, WindowState
 from driftd.journal.spans import spans_of
-from driftd.projects import incidents
+from driftd.projects import incidents, quality
 from driftd.readers import Schema
 
 
@@ -61,7 +61,7 @@ class Judge:
                 self.journal,
                 "id = ?",
                 window.id,
-                state=WindowState.JUDGED,
+                state=WindowState.HELD if verdict["quality"] else WindowState.JUDGED,
                 reference_id=reference.id,
                 profile=profile,
                 detector=judgement.state,
@@ -79,6 +79,10 @@ class Judge:
                 threshold=verdict["threshold"],
                 armed=verdict["armed"],
             )
+            if verdict["quality"]:
+                quality.broke(self.journal, self.name, window.number, verdict)
+            elif verdict["armed"]:
+                quality.recovered(self.journal, self.name)
             if judgement.alarm:
                 onset = max(1, window.number - judgement.onset)
                 incidents.alarm(self.journal, self.name, window.number, onset, verdict, reference.id)
@@ -101,10 +105,11 @@ class Judge:
         first = int(project.detail["collecting"]["from"])
         regime = tables.windows.all(
             self.journal,
-            "project = ? AND number BETWEEN ? AND ?",
+            "project = ? AND number BETWEEN ? AND ? AND state <> ?",
             self.name,
             first,
             window.number,
+            WindowState.HELD,
             order="number",
         )
         built = None

@@ -57,7 +57,7 @@ def promote(ctx: Context) -> None:
             assigned_at=now,
         )  # fmt: skip
         for batch in ctx.results.get("snapshot", {}).get("batches", ()):
-            where = "project = ? AND number BETWEEN ? AND ? AND batch IS NULL"
+            where = "project = ? AND number BETWEEN ? AND ? AND batch IS NULL AND state <> 'held'"
             tables.windows.set(journal, where, run.project, *batch["windows"], batch=batch["name"])
         decision = ctx.results.get("decide")
         said = (run.decision or {}).get("approval")

@@ -149,7 +149,7 @@ def _windows(ctx: Context) -> list[Window]:
     if not ctx.run.plan.get("windows"):
         return []
     first, last = ctx.run.plan["windows"]
-    where = "project = ? AND number BETWEEN ? AND ? AND batch IS NULL"
+    where = "project = ? AND number BETWEEN ? AND ? AND batch IS NULL AND state <> 'held'"
     return tables.windows.all(ctx.journal, where, ctx.project, first, last, order="number")
 
 

@@ -6,7 +6,7 @@ from driftd.config.model import Retrain
 from driftd.projects import gates
 
 SETTINGS = Retrain(cooldown=100.0, max_per_day=2)
-OPEN = gates.Facts(now=1_000_000.0, rows=500, needed=200, paused=False, ended=(), started=(), failures=0)
+OPEN = gates.Facts(now=1_000_000.0, rows=500, needed=200, paused=False, broken=False, ended=(), started=(), failures=0)
 
 
 def test_a_run_starts_where_nothing_holds_it():
@@ -17,6 +17,7 @@ def test_a_run_starts_where_nothing_holds_it():
     ("change", "gate", "until"),
     [
         ({"paused": True}, "paused", None),
+        ({"broken": True}, "quality", None),
         ({"rows": 199}, "rows", None),
         ({"ended": (999_950.0,)}, "cooldown", 1_000_050.0),
         ({"started": (930_000.0, 940_000.0)}, "max_per_day", 930_000.0 + 86_400),
