@@ -72,10 +72,14 @@ def test_dvc_repro_needs_no_daemon_and_runs_nothing_twice(made):
     assert stages_that_ran(first.stdout) == ["preprocess", "train", "evaluate"], first.stderr
     again = attempt(folder, "dvc", "repro")
     assert (again.returncode, stages_that_ran(again.stdout)) == (0, [])
+    tool(folder, "git", "add", "--all")
+    tool(folder, "git", "commit", "-q", "-m", "First model")
     proposal = adopt.propose(folder)
     found = {setting.key: setting.value for setting in proposal.settings}
     assert proposal.name == "addresses"
-    assert (found["retrain.dataset"], found["retrain.model"]) == ("data", "model")
+    assert (found["window"], found["retrain.dataset"], found["retrain.model"]) == ({"rows": 100}, "data", "model")
+    assert (found["promote.metric"], found["promote.per_row"]) == ("scores.json:ents_f", "evaluation/rows.jsonl")
+    assert (found["promote.split"], found["promote.score_stages"]) == ("content_hash", ["preprocess", "evaluate"])
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):

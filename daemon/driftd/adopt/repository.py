@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +13,7 @@ from driftd.adopt.rendering import render
 from driftd.adopt.setting import Proposal, Setting
 from driftd.config import parse
 from driftd.config.model import StageEnvironment
-from driftd.errors import OperationError, RepositoryError, UsageError
+from driftd.errors import DriftdError, OperationError, RepositoryError, UsageError
 from driftd.journal.layout import Layout
 from driftd.readers import Kind, supported
 from driftd.retrain.environment import environment
@@ -34,7 +35,12 @@ def propose(folder: Path, outside: Mapping[str, str] = os.environ) -> Proposal:
         base = surroundings.find_base(repository.git)
         contents = Contents(repository, repository.base(base.value), Path(own) / "files")
         graph = dvc_graph.read(repository, contents.commit, base.value)
-        return _proposal(repository, graph, contents, base, outside)
+        try:
+            return _proposal(repository, graph, contents, base, outside)
+        except DriftdError as error:
+            error.message = error.message.replace(f"{contents.into}/", "")
+            error.args = (error.message,)
+            raise
 
 
 def _proposal(
@@ -110,9 +116,9 @@ def _require_project(folder: Path) -> None:
 
 
 def _readable(contents: Contents, out: Out) -> bool:
-    if out.folder or not supported(out.path):
-        return any(supported(path.name) for path in contents.files(out))
-    return True
+    """Return whether driftd reads such data; where none are there, nothing says that it does not."""
+    names = [path.name for path in islice(contents.files(out), evidence.FILES)]
+    return any(map(supported, names)) if names else out.folder or supported(out.path)
 
 
 def _numbers(contents: Contents, out: Out) -> Mapping[str, float]:

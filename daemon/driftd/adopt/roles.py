@@ -37,9 +37,9 @@ def find_model(graph: Graph) -> Model:
             "dvc.yaml: no stage writes a metric, so models cannot be compared",
             remedy="let a stage write its scores to a JSON file, and list that under the stage's `metrics:`",
         )
-    pairs = [(stage, out) for stage in graph.stages for out in stage.outs if _may_be_model(graph, out)]
-    found = [(s, o) for s, o in pairs if any(m != s and m.reads(o.path) for m in measuring)]
-    found = found or [(s, o) for s, o in pairs if any(m != s and m in graph.behind([s]) for m in measuring)]
+    found = [
+        (stage, out) for stage in graph.stages for out in stage.outs if _may_be_model(graph, stage, out, measuring)
+    ]
     if not found:
         names = ", ".join(dict.fromkeys(stage.name for stage in measuring))
         raise RepositoryError(
@@ -47,19 +47,26 @@ def find_model(graph: Graph) -> Model:
             remedy="score the model in a stage of its own, which depends on the model: driftd reruns it to score the model in"
             " production on new test rows",
         )
-    found.sort(key=lambda pair: (_likeness(graph, *pair), pair[1].size), reverse=True)
+    found.sort(key=lambda pair: (_likeness(graph, *pair), _is_read(pair[1], measuring), pair[1].size), reverse=True)
     stage, out = found[0]
     others = tuple(o.path for s, o in found[1:] if _likeness(graph, s, o) >= min(2, _likeness(graph, stage, out)))
     return Model(out, stage, Setting("retrain.model", out.path, _why_model(graph, stage, out), others))
 
 
-def _may_be_model(graph: Graph, out: Out) -> bool:
-    return out.path in graph.models or (out.cached and not out.metric and not out.plot)
+def _may_be_model(graph: Graph, stage: Stage, out: Out, measuring: list[Stage]) -> bool:
+    plain = out.cached and not out.metric and not out.plot
+    behind = graph.behind([stage])
+    return (plain or out.path in graph.models) and any(each in behind for each in measuring if each != stage)
+
+
+def _is_read(out: Out, stages: list[Stage]) -> bool:
+    return any(stage.reads(out.path) for stage in stages)
 
 
 def _likeness(graph: Graph, stage: Stage, out: Out) -> int:
-    named = 4 * bool(TRAINS.search(stage.declared)) + 2 * bool(MODEL.search(out.path))
-    return 8 * (out.path in graph.models) + named - 2 * bool(FEATURES.search(out.path))
+    trains = TRAINS.search(stage.declared) and not FEATURES.search(stage.declared)
+    named = 4 * bool(trains) + 2 * bool(MODEL.search(out.path)) - 2 * bool(FEATURES.search(out.path))
+    return 8 * (out.path in graph.models) + named
 
 
 def _why_model(graph: Graph, stage: Stage, out: Out) -> str:

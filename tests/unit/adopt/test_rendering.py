@@ -1,0 +1,41 @@
+"""A proposal as a file."""
+
+from pathlib import Path
+
+import yaml
+
+from driftd.adopt.rendering import flow, render
+from driftd.adopt.setting import Proposal, Setting
+from driftd.config import parse
+
+SETTINGS = (
+    Setting("labels", ["a: b", "yes"], "code says so"),
+    Setting("window", {"rows": 250}, "a window"),
+    Setting("retrain.base", "main", "the usual branch"),
+    Setting("retrain.model", "model.pkl", "the largest # one\nof all", ("other.pkl",)),
+    Setting("promote.metric", "scores.json:f1", "more is better"),
+)
+
+
+def test_it_is_valid_and_says_what_was_proposed():
+    text = render(Proposal("people", Path("/srv/a b: #c"), SETTINGS, ("it may be wrong",)))
+    project = parse(text, Path("/etc/driftd.yaml")).projects["people"]
+    assert project.repository == Path("/srv/a b: #c")
+    assert project.labels == ("a: b", "yes")
+    assert (project.window.rows, project.retrain.model, project.promote.metric) == (250, "model.pkl", "scores.json:f1")
+
+
+def test_every_reason_alternative_and_warning_is_a_comment():
+    text = render(Proposal("people", Path("/srv/people"), SETTINGS, ("it may be wrong",)))
+    lines = [line.strip() for line in text.splitlines()]
+    for setting in SETTINGS:
+        assert f"# {' '.join(setting.why.split())}" in lines
+    assert lines.index("# or: other.pkl") + 1 == lines.index("model: model.pkl")
+    assert "# Caution: it may be wrong" in lines
+    assert max(map(len, lines)) <= 140
+
+
+def test_values_come_back_as_they_were():
+    for value in ("a", "yes", "1", "a: b", "#", ["x, y", "z"], {"path": ["/a b"]}, 3, "ü"):
+        assert yaml.safe_load(flow(value)) == value
+        assert "\n" not in flow(value)
