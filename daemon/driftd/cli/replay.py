@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from driftd.cli.options import Ignore, Threshold, thresholds, watched
-from driftd.detect.settings import DriftSettings
+
+if TYPE_CHECKING:
+    from driftd.detect.settings import DriftSettings
 
 
 class Reset(StrEnum):
@@ -36,6 +38,8 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a window.")] = False,
 ) -> None:
     """Back-test detection on a recorded stream; no line depends on later rows."""
+    from driftd.detect.settings import DriftSettings
+
     grown = max(DriftSettings().reference_rows, reference_rows)
     settings = DriftSettings(batch_rows, grown, false_alarms, min_effect, tuple(ignore or ()), thresholds(threshold))
     lines = judge(stream, settings, reference_rows, reset)
@@ -48,7 +52,7 @@ def replay(
         show(lines)
 
 
-def judge(stream: Path, settings: DriftSettings, reference_rows: int, reset: Reset) -> Iterator[dict[str, Any]]:
+def judge(stream: Path, settings: "DriftSettings", reference_rows: int, reset: Reset) -> Iterator[dict[str, Any]]:
     from driftd.detect.replay import replay_daemon, replay_rows
     from driftd.readers import read
 
