@@ -40,6 +40,14 @@ def test_it_is_committed_and_says_what_comes_next(made):
     assert not [name for name in tracked if name.startswith(("sample", "incoming", "data/"))]
 
 
+def test_a_person_without_dvc_or_spacy_is_told_where_they_are(made, tmp_path):
+    _, said = made
+    assert "export PATH" not in said
+    done = attempt(tmp_path, DRIFTD, "init", "x", PATH="/usr/bin:/bin")
+    assert done.returncode == 0, done.stderr
+    assert f"export PATH={BIN}:$PATH" in done.stdout
+
+
 def test_new_data_have_a_folder_and_the_sample_lies_beside_it(made):
     folder, _ = made
     assert list((folder / "incoming").iterdir()) == []

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support.daemon import wait_until
+from support.parts import lacking
 from support.project import BIN, tool
 
 ROWS = Path(__file__).parents[1] / "data" / "employment" / "rows.csv.gz"
@@ -111,7 +112,8 @@ def make_environment(folder: Path) -> None:
     """Make what `python -m venv .venv` and pip make."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     words = ["install", "-q", "--disable-pip-version-check", "--only-binary=:all:", SKLEARN, "pyyaml"]
-    subprocess.run([str(folder / "bin" / "pip"), *words], check=True)
+    if subprocess.run([str(folder / "bin" / "pip"), *words], check=False).returncode:
+        lacking(f"{SKLEARN} cannot be installed: no package index is reached")
 
 
 def make_employment(repository: Path) -> Path:

@@ -1,6 +1,9 @@
 """`driftd init`: a new project with its settings, or settings for a repository that exists."""
 
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,11 +71,21 @@ def _create(folder: Path, remote: str | None) -> None:
         "to try it with": f"{folder / 'sample' / 'incoming'}: more of the same, then another kind",
         "remote": remote and f"storage, {remote}",
     })  # fmt: skip
-    elsewhere = folder != Path()
+    own = shlex.quote(str(Path(sys.executable).parent))
     _next(
-        *([(f"cd {shlex.quote(str(folder))}", "")] if elsewhere else []),
+        *([(f"cd {shlex.quote(str(folder))}", "")] if folder != Path() else []),
+        *([] if _has_tools() else [(f"export PATH={own}:$PATH", "dvc, and a python with spaCy: driftd's own")]),
         ("driftd run", "makes the first model, then watches incoming/"),
         ("dvc repro", "the pipeline alone, without the daemon"),
+    )
+
+
+def _has_tools() -> bool:
+    """Return whether the person's PATH has what the stages and the README's commands need."""
+    python = shutil.which("python")
+    look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('spacy') is None)"
+    return (
+        bool(shutil.which("dvc") and python) and not subprocess.run([str(python), "-c", look], check=False).returncode
     )
 
 
