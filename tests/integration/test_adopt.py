@@ -105,6 +105,7 @@ def the_settings_say_what_was_found_and_what_was_assumed(adopted):
         assert said in plain
         assert said in " ".join(adopted.said.split()) or said.startswith("`")
     assert state_of(adopted.repository) == adopted.before_init
+    assert adopted.json("config", "check")["ok"]
 
 
 def the_burst_is_answered_while_a_person_works(adopted):

@@ -32,6 +32,10 @@ LIMITS = """\
       min_rows: 200             # rows of the new kind that training waits for
       cooldown: 6h              # between the end of a run and the start of the next
 """
+NO_ROWS = """\
+      # per_row: rows.jsonl     # of lines like {"row": ID, "value": 1.0}, one for each test row; with it, better means
+      #                         # significantly better
+"""
 ENDS = {"window": DRIFT, "retrain": LIMITS}
 
 
@@ -50,6 +54,8 @@ def _parts(proposal: Proposal) -> Iterator[str]:
         for setting in several:
             yield _lines(setting, " " * (6 if nested else 4))
         yield ENDS.get(section, "")
+    if not any(setting.key == "promote.per_row" for setting in proposal.settings):
+        yield NO_ROWS
     if proposal.warnings:
         yield "\n"
     for warning in proposal.warnings:

@@ -35,6 +35,13 @@ def test_every_reason_alternative_and_warning_is_a_comment():
     assert max(map(len, lines)) <= 140
 
 
+def test_without_per_row_results_it_says_what_they_would_be_good_for():
+    text = render(Proposal("people", Path("/srv/people"), SETTINGS, ()))
+    assert "# per_row: rows.jsonl" in text
+    more = (*SETTINGS, Setting("promote.per_row", "r.jsonl", "a stage writes it"))
+    assert "# per_row: rows.jsonl" not in render(Proposal("people", Path("/srv/people"), more, ()))
+
+
 def test_values_come_back_as_they_were():
     for value in ("a", "yes", "1", "a: b", "#", ["x, y", "z"], {"path": ["/a b"]}, 3, "ü"):
         assert yaml.safe_load(flow(value)) == value
