@@ -68,7 +68,9 @@ class TestAdmission:
         ]  # fmt: skip
         assert rig.lying() == ["processed/000001-z.csv", "processed/000002-a.csv", "processed/000003-b.csv"]
         assert rows_of(rig) == [20, 21, 22, 23, 10, 11, 0, 1, 2]
-        assert rig.said("file-admitted")[0] == {"file": "sub/z.csv", "rows": 4, "bad_rows": 0}
+        assert rig.said("file-admitted")[0] == {
+            "file": "sub/z.csv", "rows": 4, "bad_rows": 0, "first_bad_row": None,
+        }  # fmt: skip
         assert rig.intake.scan() == 0
         assert rig.intake.problem is None
 

@@ -122,7 +122,7 @@ def test_a_worker_that_dies_spoils_nothing(daemon, kinds):
         os.kill(worker, signal.SIGKILL)
     kinds.drop(901, "ab")
     wait_until(lambda: kinds.one("SELECT count(*) FROM files WHERE state = 'admitted'") > before + 1, what="the next")
-    assert daemon.get("/readyz").status == 200
+    wait_until(lambda: daemon.get("/readyz").status == 200, what="work in flight was done again")
 
 
 def workers(pid):
