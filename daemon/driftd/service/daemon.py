@@ -83,6 +83,7 @@ class Daemon:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry, __version__, scraped, lambda: self.fleet.loops)
         self.schedule = Schedule(self.metrics)
+        self._refused: str | None = None
         self._ready = False
         self._status = ""
         self._fed = 0.0
@@ -119,12 +120,14 @@ class Daemon:
             new = config.load(self.path)
         except DriftdError as error:
             self.metrics.reloaded(good=False)
+            self._refused = error.message.splitlines()[0]
             self._emit("settings-refused", file=str(self.path), reason=error.message)
         else:
             changed = self.fleet.want(new.projects)
             later = needs_restart(self.settings, new)
             self.settings = new.model_copy(update={name: getattr(self.settings, name) for name in later})
             self._plan()
+            self._refused = None
             self.metrics.reloaded(good=True)
             self._emit("settings-taken", file=str(self.path), projects=changed, needs_restart=later)
         self.notifier.ready(self._text())
@@ -163,6 +166,8 @@ class Daemon:
     def _text(self) -> str:
         loops = self.fleet.loops.values()
         troubled = [f"{loop.name}: {loop.problem}" for loop in loops if loop.problem]
+        if self._refused:
+            troubled.append(f"new settings were refused: {self._refused}")
         watched = f"{len(loops)} project{'s' if len(loops) != 1 else ''}"
         return f"{watched}; " + "; ".join(troubled) if troubled else f"watching {watched}"
 
