@@ -59,19 +59,41 @@ def exceeded(said: Said) -> frozenset[int]:
     )
 
 
-def statistics(reference: Reference, before: Ints, now: Ints, settings: DriftSettings) -> Said:
-    """Compute the statistics of each tested feature; they are named `part.statistic` where a column has parts."""
-    layout = reference.layout
+def statistics(
+    reference: Reference, tested: Tested, block: int, pair: tuple[Ints, Ints], settings: DriftSettings
+) -> Said:
+    """Say what each statistic is for each tested feature in a block; they are named `part.statistic` where a column has parts.
+
+    Args:
+        reference: What was compared with.
+        tested: The tests, of which the block's are taken.
+        block: Its place.
+        pair: Its cells, shape (features, width), before and now, for the statistics that are no test.
+        settings: Give the fixed thresholds.
+    """
     found: Said = {}
-    for places, names in ((layout.ordered, ORDERED), (layout.unordered, UNORDERED)):
-        fixed = {int(place): limits(layout.features[place], settings) for place in places}
-        for name in dict.fromkeys([*names, *(name for each in fixed.values() for name in each)]):
-            outcome = reference.margins.outcome(name, places, before, now)
-            for row, place in enumerate(map(int, places)):
-                if name in names or name in fixed[place]:
-                    p_value = None if outcome.p_value is None else float(outcome.p_value[row])
-                    part = layout.features[place].part
-                    label = f"{part}.{name}" if part else name
-                    said = StatisticVerdict(label, float(outcome.value[row]), p_value, fixed[place].get(name))
+    for ordered, names in ((True, ORDERED), (False, UNORDERED)):
+        places = reference.margins.places(ordered)
+        fixed = {int(place): limits(reference.layout.features[place], settings) for place in places}
+        for name in dict.fromkeys([*names, *(name for each in fixed.values() for name in each)]) if fixed else ():
+            values, p_values = _outcome(reference, tested, block, pair, (ordered, name))
+            for row, (place, limit) in enumerate(fixed.items()):
+                if name in names or name in limit:
+                    part = reference.layout.features[place].part
+                    said = StatisticVerdict(
+                        f"{part}.{name}" if part else name, values[row], p_values[row], limit.get(name)
+                    )
                     found.setdefault(place, []).append(said)
     return found
+
+
+def _outcome(
+    reference: Reference, tested: Tested, block: int, pair: tuple[Ints, Ints], which: tuple[bool, str]
+) -> tuple[list[float], list[float | None]]:
+    """Return the values and p-values of one statistic, for each of its features."""
+    if which in tested.outcomes:
+        value, p_value = tested.outcomes[which]
+        value, p_value = value[block], None if p_value is None else p_value[block]
+    else:
+        value, p_value = reference.margins.outcome(which[1], *pair, ordered=which[0])
+    return value.tolist(), [None] * len(value) if p_value is None else p_value.tolist()

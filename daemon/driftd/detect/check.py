@@ -53,10 +53,11 @@ def check(
     before, now = known.profile.cells[None], profile.cells[None]
     tested = known.margins.test(before, now)
     sizes = np.array([float(known.profile.rows)]), np.array([float(profile.rows)])
-    p_value = float(1 / combine(known, tested, known.joint.p_values(before, now, sizes))[0])
+    joint = known.joint.p_values(before, now, sizes)
+    p_value = float(1 / combine(known, tested, joint)[0])
     broken = problems(known, known.profile, profile, alpha, settings)
-    drift = p_value <= alpha and float(tested.effects.max(initial=0.0)) >= settings.min_effect
-    said = statistics(known, before[0], now[0], settings)
+    drift = float(1 / combine(known, tested, joint, settings.min_effect)[0]) <= alpha
+    said = statistics(known, tested, 0, (before[0], now[0]), settings)
     over = exceeded(said)
     sure = tested.p_values[0] * family(known) <= alpha
     moved = frozenset(map(int, np.flatnonzero(sure & (tested.effects[0] >= settings.min_effect)))) | over

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, gammaincc
+from scipy.special import chdtrc, chdtri, fdtrc, gammaincc
 
 from driftd.detect.dependence import Dependence, block_sums, overdispersion, without_trend
 from driftd.profile import Layout
@@ -16,7 +16,7 @@ MOST_SCORES = 48
 ROWS_A_SCORE = 10
 LEAST_SHARE = 0.05
 MOST_VALUES = 6
-LEAST_EIGENVALUE = 1e-3
+LEAST_EIGENVALUE = 0.05  # scores have variance 1; below are differences of columns that say the same, with heavy tails
 LARGEST_SCORE = 5.0
 SMALL = 50
 DRAWS = 4000
@@ -59,15 +59,18 @@ class Group:
     def _tail(self, distance: Floats, effective: Floats) -> Floats:
         """Return the tail of the gamma law with the statistic's first three cumulants (Pearson's type III)."""
         rank = len(self.whitening)
-        # an estimated covariance stretches all three, as in Hotelling's law
-        stretch = self.rows / (self.rows - rank - 2)
+        # with an estimated covariance the law is Hotelling's; this is the distance that is as rare with a known one
+        # (heavy tails make rows worth less for it: the variance of a variance grows with the kurtosis)
+        worth = self.rows / (1 + self.excess[0] / (2 * rank))
+        left = max(worth - rank, 4.0)
+        known = chdtri(rank, fdtrc(rank, left, distance * left / (rank * (left + rank - 1))))
         small = np.maximum(effective, 1.0)
         second = 2 * rank + self.excess[0] / small
         third = np.maximum(8 * rank + self.excess[1] / small, 2 * second**2 / rank)
         shape = 4 * second**3 / third**2
         scale = third / (2 * second)
         shift = rank - shape * scale
-        return np.asarray(gammaincc(shape, np.maximum(distance / stretch - shift, 0.0) / scale))
+        return np.asarray(gammaincc(shape, np.maximum(known - shift, 0.0) / scale))
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def _parts(owners: Ints, most: int) -> Sequence[slice]:
 def _group(owners: Ints, scores: Floats, codes: Ints) -> Group | None:
     table = Group(owners, scores, np.eye(len(owners)), (0.0, 0.0), 0).table(codes)
     values, vectors = np.linalg.eigh(np.cov(table))
-    kept = values > LEAST_EIGENVALUE * values.max()
+    kept = values > LEAST_EIGENVALUE
     if kept.sum() < 2:  # noqa: PLR2004  # one direction is one column, which is tested by itself
         return None
     # an eigenvector's sign is a library's choice; squares do not see it

@@ -1,6 +1,6 @@
 """Each feature by itself: one valid p-value and an effect, for blocks of merged windows at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,12 @@ from driftd.stats import Outcome, Pair, statistic
 
 ORDERED_TESTS = ("ks", "rank", "g", "cell")
 UNORDERED_TESTS = ("g", "cell")
+# these read the fine cells; to the others coarse ones tell as much
+FINE = ("ks", "cramer_von_mises", "wasserstein")
 SMALLEST_P = 1e-15  # below, asymptotic laws say nothing
+
+# what a statistic said of the ordered (True) or of the other features, shape (blocks, features)
+Outcomes = dict[tuple[bool, str], Outcome]
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Tested:
 
     p_values: Floats
     effects: Floats
+    outcomes: Outcomes = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,33 +61,36 @@ class Margins:
     def test(self, reference: Ints, current: Ints) -> Tested:
         """Compare cells of shape (blocks, features, width)."""
         tested = Tested(np.ones(current.shape[:2]), np.zeros(current.shape[:2]))
-        for places, test in ((self.layout.ordered, self._ordered), (self.layout.unordered, self._unordered)):
-            if len(places):
-                p_values, tested.effects[:, places] = test(places, reference[:, places], current[:, places])
-                tested.p_values[:, places] = np.where(self.tested[places], np.minimum(1.0, p_values), 1.0)
+        for ordered, names, effect in ((True, ORDERED_TESTS, "ks"), (False, UNORDERED_TESTS, "total_variation")):
+            places = self.places(ordered)
+            if not len(places):
+                continue
+            pairs = self._pairs(ordered, reference, current)
+            found = {name: statistic(name)(pairs[name in FINE]) for name in dict.fromkeys((*names, effect))}
+            tested.outcomes.update({(ordered, name): outcome for name, outcome in found.items()})
+            p_values = [np.asarray(found[name].p_value) for name in names]
+            smallest = np.minimum(1.0, np.minimum.reduce(p_values) * len(names))
+            tested.p_values[:, places] = np.where(self.tested[places], smallest, 1.0)
+            tested.effects[:, places] = found[effect].value
         return tested
 
-    def outcome(self, name: str, places: Ints, reference: Ints, current: Ints) -> Outcome:
-        """Compute one statistic of some features, all ordered or none, from cells of shape (features, width)."""
-        before, now, design = reference[places], current[places], self.design[places]
-        if len(places) and self.layout.features[places[0]].ordered and not statistic(name).ordered:
-            ends = self.ends[places]
-            return statistic(name)(Pair(coarse(before, ends), coarse(now, ends), design=design))
-        return statistic(name)(Pair(before, now, self.spots[places], design))
+    def outcome(self, name: str, reference: Ints, current: Ints, *, ordered: bool) -> Outcome:
+        """Compute one statistic of all features that are on an axis, or of all that are not, from cells of shape (features, width)."""
+        return statistic(name)(self._pairs(ordered, reference, current)[name in FINE])
 
-    def _ordered(self, places: Ints, reference: Ints, current: Ints) -> tuple[Floats, Floats]:
-        design, ends = self.design[places], self.ends[places]
-        fine = Pair(reference, current, design=design)
-        grouped = Pair(coarse(reference, ends), coarse(current, ends), design=design)
-        found = [statistic(name)(fine if statistic(name).ordered else grouped) for name in ORDERED_TESTS]
-        return _smallest(found), found[0].value
+    def places(self, ordered: bool) -> Ints:
+        """Return the places of the features on an axis, or of the others."""
+        return self.layout.ordered if ordered else self.layout.unordered
 
-    def _unordered(self, places: Ints, reference: Ints, current: Ints) -> tuple[Floats, Floats]:
-        filled = max(self.layout.binnings[place].size for place in places)
-        pair = Pair(reference[..., :filled], current[..., :filled], design=self.design[places])
-        return _smallest([statistic(name)(pair) for name in UNORDERED_TESTS]), statistic("total_variation")(pair).value
-
-
-def _smallest(outcomes: list[Outcome]) -> Floats:
-    p_values = [outcome.p_value for outcome in outcomes if outcome.p_value is not None]
-    return np.asarray(np.minimum.reduce(p_values) * len(p_values))
+    def _pairs(self, ordered: bool, reference: Ints, current: Ints) -> dict[bool, Pair]:
+        """Return the counts that statistics compare: fine cells (True) and coarse ones."""
+        places = self.places(ordered)
+        before, now, design = reference[..., places, :], current[..., places, :], self.design[places]
+        if not ordered:
+            filled = max(self.layout.binnings[place].size for place in places)
+            return {False: Pair(before[..., :filled], now[..., :filled], design=design)}
+        ends = self.ends[places]
+        return {
+            True: Pair(before, now, self.spots[places], design),
+            False: Pair(coarse(before, ends), coarse(now, ends), design=design),
+        }

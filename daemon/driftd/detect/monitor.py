@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.detect.attribution import attribute, describe, exceeded, statistics
+from driftd.detect.attribution import Said, attribute, describe, exceeded, statistics
 from driftd.detect.history import MOST_BUCKETS, History
 from driftd.detect.margins import SMALLEST_P, Tested
 from driftd.detect.quality import problems
@@ -63,17 +63,15 @@ def judge(reference: Reference, history: History, settings: DriftSettings, *, yo
     tested = reference.margins.test(blocks.reference, blocks.current)
     tested.p_values[:, reference.constant & ~varying(history)] = 1.0
     joint = reference.joint.p_values(blocks.reference, blocks.current, blocks.sizes)
-    evidence = combine(reference, tested, joint) * WEIGHTS[: len(joint)]
-    alarms = (evidence >= settings.false_alarms) & (tested.effects.max(-1) >= settings.min_effect)
+    weights = WEIGHTS[: len(joint)]
+    evidence = combine(reference, tested, joint) * weights
+    worth = combine(reference, tested, joint, settings.min_effect) * weights
+    found = bool(worth.max() >= settings.false_alarms)
     # a fixed threshold is about the newest window; evidence about the stretch that says most
-    over = (
-        exceeded(statistics(reference, blocks.reference[0], blocks.current[0], settings))
-        if settings.thresholds
-        else NONE
-    )
-    place = int(np.where(alarms, evidence, 0).argmax()) if alarms.any() else 0 if over else int(evidence.argmax())
-    moved = over | attribute(tested, place, settings) if alarms.any() else over
-    said = statistics(reference, blocks.reference[place], blocks.current[place], settings)
+    over = exceeded(_say(reference, tested, blocks, 0, settings)) if settings.thresholds else NONE
+    place = int(worth.argmax()) if found else 0 if over else int(evidence.argmax())
+    moved = over | attribute(tested, place, settings) if found else over
+    said = _say(reference, tested, blocks, place, settings)
     return Verdict(
         armed=True,
         alarm=bool(moved),
@@ -84,6 +82,10 @@ def judge(reference: Reference, history: History, settings: DriftSettings, *, yo
         onset_windows_back=int(history.spans[place]) - 1 if moved else None,
         columns=describe(reference, tested, place, said, moved),
     )
+
+
+def _say(reference: Reference, tested: Tested, blocks: Blocks, place: int, settings: DriftSettings) -> Said:
+    return statistics(reference, tested, place, (blocks.reference[place], blocks.current[place]), settings)
 
 
 def blocks_of(reference: Reference, history: History, *, young: bool) -> Blocks:
@@ -102,11 +104,15 @@ def varying(history: History) -> NDArray[np.bool_]:
     return np.asarray(newest[0] & newest[-1] & (len(newest) > 1))
 
 
-def combine(reference: Reference, tested: Tested, joint: Floats) -> Floats:
-    """Return how rare each block is, 1 / p: half of the budget for single features, half for all together."""
-    p_values = tested.p_values.min(-1) * family(reference)
+def combine(reference: Reference, tested: Tested, joint: Floats, floor: float = 0.0) -> Floats:
+    """Return how rare each block is, 1 / p: half of the budget for single features, half for all together.
+
+    Features whose effect is below `floor` say nothing; all together say nothing where that is so of every feature.
+    """
+    large = tested.effects >= floor
+    p_values = np.where(large, tested.p_values, 1.0).min(-1) * family(reference)
     if reference.joint.groups:
-        p_values = np.minimum(p_values, 2 * joint)
+        p_values = np.where(large.any(-1), np.minimum(p_values, 2 * joint), p_values)
     return np.asarray(1 / np.clip(p_values, SMALLEST_P, 1.0))
 
 

@@ -16,11 +16,13 @@ def test_chi_squared_is_scipys() -> None:
     assert ours.value == pytest.approx(np.sqrt(theirs.statistic / (REFERENCE.sum() + CURRENT.sum())))
 
 
-def test_g_is_scipys() -> None:
+def test_g_is_scipys_with_williams_correction() -> None:
     ours = statistic("g")(Pair(REFERENCE, CURRENT))
-    assert ours.p_value == pytest.approx(
-        stats.chi2_contingency(np.stack([REFERENCE, CURRENT]), lambda_="log-likelihood").pvalue
-    )
+    theirs = stats.chi2_contingency(np.stack([REFERENCE, CURRENT]), lambda_="log-likelihood")
+    n, m, cells = REFERENCE.sum(), CURRENT.sum(), REFERENCE + CURRENT
+    correction = 1 + ((n + m) * (1 / n + 1 / m) - 1) * ((n + m) * (1 / cells).sum() - 1) / (6 * (n + m) * theirs.dof)
+    assert ours.value == pytest.approx(theirs.statistic / 2 / (n + m))
+    assert ours.p_value == pytest.approx(stats.chi2(theirs.dof).sf(theirs.statistic / correction))
 
 
 def test_ks_is_scipys_where_every_value_has_a_cell() -> None:
