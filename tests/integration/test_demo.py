@@ -142,6 +142,19 @@ def test_pages_metrics_and_health_answer(kept):
     assert "addresses" in page.text
 
 
+def test_a_run_a_model_and_what_differs_are_shown(kept):
+    run = kept.json("show", "2")
+    assert (run["state"], run["champion"], run["version"]) == ("promoted", "v1.0.0", "v2.0.0")
+    assert "The candidate is better" in kept.driftd("show", "2")
+    assert kept.json("show", "addresses@v2.0.0")["batches"] == kept.json("diff", "v1.0.0", "v2.0.0")["data"]["batches"]
+    assert "in production" in kept.driftd("show", "v2.0.0")
+    said = kept.driftd("diff", "v1.0.0", "v2.0.0", "--patch")
+    assert "1 to 3 files" in said
+    assert "scores.json:ZipCode.f" in said
+    kept.driftd("show", "99", code=2)
+    kept.driftd("diff", "v1.0.0", "v9.0.0", code=2)
+
+
 def test_everything_agrees(kept):
     assert kept.json("verify") == {"ok": True, "findings": []}
 

@@ -30,7 +30,7 @@ OWN = "/incoming/\n/sample/\n/state/\n"  # what neither git nor DVC looks at
 SETTINGS = """\
 # Settings of driftd. `driftd config schema` and docs/configuration.md describe all of them; `driftd config check` checks them.
 state_dir: state                      # journal, profiles, runs and served models: state/{name}/models/current is the model in production
-http: {{listen: 127.0.0.1:9469}}        # status page, API and /metrics
+http: {{listen: {listen}}}        # status page, API and /metrics
 
 projects:
   {name}:
@@ -52,11 +52,12 @@ projects:
         - {{metric: scores.json:PlaceName.f, max_drop: 0.03}}
 """
 NAME = "addresses"
+LISTEN = "127.0.0.1:9469"
 ASIDE = ".driftd-init-"
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 
 
-def create(folder: Path, remote: str | None = None) -> Path:
+def create(folder: Path, remote: str | None = None, listen: str = LISTEN) -> Path:
     """Make a project in a new or empty folder; return its settings file. A failure leaves nothing behind."""
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  # without following links, as the person named it
     if folder.exists() and not (folder.is_dir() and _is_empty(folder)):
@@ -68,7 +69,7 @@ def create(folder: Path, remote: str | None = None) -> Path:
         _copy(share_dir() / "pipeline", made)
         (made / "incoming").mkdir()
         path = flow([str(Path(sys.executable).parent)])
-        (made / "driftd.yaml").write_text(SETTINGS.format(name=NAME, path=path), "utf-8")
+        (made / "driftd.yaml").write_text(SETTINGS.format(name=NAME, path=path, listen=listen), "utf-8")
         for ignoring in (".gitignore", ".dvcignore"):
             with (made / ignoring).open("a", encoding="utf-8") as file:
                 file.write(OWN)

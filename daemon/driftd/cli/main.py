@@ -17,6 +17,7 @@ COMMANDS = (
     "check",
     "replay",
     "status",
+    "show",
     "logs",
     "control",
     "incidents",

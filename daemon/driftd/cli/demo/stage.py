@@ -1,6 +1,5 @@
 """What the demo plays on: a new project, the daemon as a real process, files to drop, and a view of the journal."""
 
-import re
 import shutil
 import socket
 import subprocess
@@ -39,11 +38,8 @@ class Stage:
 
     def build(self, *, stay: bool) -> None:
         """Do what `driftd init` does; the daemon gets a free port, the usual one if it is to stay."""
-        self.settings_file = adopt.create(self.folder)
-        text = self.settings_file.read_text(encoding="utf-8")
-        listen = config.load(self.settings_file).http.listen
-        if not (stay and _free(listen)):
-            self.settings_file.write_text(re.sub(r"listen: *\S+?(?=[\s,}]|$)", "listen: 127.0.0.1:0", text), "utf-8")
+        listen = adopt.LISTEN if stay and _free(adopt.LISTEN) else "127.0.0.1:0"
+        self.settings_file = adopt.create(self.folder, listen=listen)
         settings = config.load(self.settings_file)
         [(self.project, self.settings)] = settings.projects.items()
         self.layout = Layout(settings.state_dir, self.project)
