@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from driftd.detect.margins import ORDERED_TESTS, SMALLEST_P, UNORDERED_TESTS, Tested
+from driftd.detect.margins import FINE, ORDERED_TESTS, SMALLEST_P, UNORDERED_TESTS, Tested
 from driftd.detect.names import limits
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.detect.verdict import ColumnVerdict, StatisticVerdict
 from driftd.profile.binning import Ints
+from driftd.stats import Outcome, statistic
 
 ORDERED = (*ORDERED_TESTS, "wasserstein", "psi", "jensen_shannon")
 UNORDERED = ("chi_squared", *UNORDERED_TESTS, "psi", "jensen_shannon")
@@ -26,13 +27,14 @@ def describe(
     for place, feature in enumerate(reference.layout.features):
         columns.setdefault(feature.column, []).append(place)
     family = max(int(reference.tested.sum()), 1)
+    evidence = 1 / np.clip(p_values * family, SMALLEST_P, 1.0)
     return tuple(
         ColumnVerdict(
             name=name,
             kind=reference.layout.features[places[0]].kind,
             drift=not moved.isdisjoint(places),
             effect=float(effects[places].max()),
-            evidence=float(1 / np.clip(p_values[places].min() * family, SMALLEST_P, 1.0)),
+            evidence=float(evidence[places].max()),
             statistics=tuple(s for place in places for s in said.get(place, ())),
         )
         for name, places in columns.items()
@@ -75,25 +77,23 @@ def statistics(
     for ordered, names in ((True, ORDERED), (False, UNORDERED)):
         places = reference.margins.places(ordered)
         fixed = {int(place): limits(reference.layout.features[place], settings) for place in places}
-        for name in dict.fromkeys([*names, *(name for each in fixed.values() for name in each)]) if fixed else ():
-            values, p_values = _outcome(reference, tested, block, pair, (ordered, name))
-            for row, (place, limit) in enumerate(fixed.items()):
+        if not fixed:
+            continue
+        pairs = reference.margins.pairs(ordered, *pair)
+        for name in dict.fromkeys([*names, *(name for each in fixed.values() for name in each)]):
+            done = tested.outcomes.get((ordered, name))
+            values, p_values = _of_block(done, block) if done else _of_block(statistic(name)(pairs[name in FINE]))
+            for value, p_value, (place, limit) in zip(values, p_values, fixed.items(), strict=True):
                 if name in names or name in limit:
                     part = reference.layout.features[place].part
-                    said = StatisticVerdict(
-                        f"{part}.{name}" if part else name, values[row], p_values[row], limit.get(name)
-                    )
-                    found.setdefault(place, []).append(said)
+                    label = f"{part}.{name}" if part else name
+                    found.setdefault(place, []).append(StatisticVerdict(label, value, p_value, limit.get(name)))
     return found
 
 
-def _outcome(
-    reference: Reference, tested: Tested, block: int, pair: tuple[Ints, Ints], which: tuple[bool, str]
-) -> tuple[list[float], list[float | None]]:
-    """Return the values and p-values of one statistic, for each of its features."""
-    if which in tested.outcomes:
-        value, p_value = tested.outcomes[which]
+def _of_block(outcome: Outcome, block: int | None = None) -> tuple[list[float], list[float | None]]:
+    """Return a statistic's values and p-values for each feature, of one block where there are several."""
+    value, p_value = outcome
+    if block is not None:
         value, p_value = value[block], None if p_value is None else p_value[block]
-    else:
-        value, p_value = reference.margins.outcome(which[1], *pair, ordered=which[0])
     return value.tolist(), [None] * len(value) if p_value is None else p_value.tolist()

@@ -65,7 +65,7 @@ class Margins:
             places = self.places(ordered)
             if not len(places):
                 continue
-            pairs = self._pairs(ordered, reference, current)
+            pairs = self.pairs(ordered, reference, current)
             found = {name: statistic(name)(pairs[name in FINE]) for name in dict.fromkeys((*names, effect))}
             tested.outcomes.update({(ordered, name): outcome for name, outcome in found.items()})
             p_values = [np.asarray(found[name].p_value) for name in names]
@@ -74,16 +74,12 @@ class Margins:
             tested.effects[:, places] = found[effect].value
         return tested
 
-    def outcome(self, name: str, reference: Ints, current: Ints, *, ordered: bool) -> Outcome:
-        """Compute one statistic of all features that are on an axis, or of all that are not, from cells of shape (features, width)."""
-        return statistic(name)(self._pairs(ordered, reference, current)[name in FINE])
-
     def places(self, ordered: bool) -> Ints:
         """Return the places of the features on an axis, or of the others."""
         return self.layout.ordered if ordered else self.layout.unordered
 
-    def _pairs(self, ordered: bool, reference: Ints, current: Ints) -> dict[bool, Pair]:
-        """Return the counts that statistics compare: fine cells (True) and coarse ones."""
+    def pairs(self, ordered: bool, reference: Ints, current: Ints) -> dict[bool, Pair]:
+        """Return the counts that statistics compare, of cells (..., features, width): fine ones (True) and coarse ones."""
         places = self.places(ordered)
         before, now, design = reference[..., places, :], current[..., places, :], self.design[places]
         if not ordered:

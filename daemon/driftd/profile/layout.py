@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftd.profile.binning import Axis, Binning, Ints, Values, binning_from_json, binning_to_json
+from driftd.profile.binning import Axis, Binning, Floats, Ints, Values, binning_from_json, binning_to_json
 from driftd.profile.features import Column, Feature, Numbers, extract, features_of, labels_in
 from driftd.profile.traits import category_trait, number_trait
 
@@ -75,7 +75,7 @@ class Layout:
         for place, values in enumerate(extract(batch, self.features)):
             binning = self.binnings[place]
             if isinstance(binning, Axis):
-                finite = values.values[np.isfinite(values.values)]
+                finite = finite_of(values.values)
                 counts, below, above = binning.count(finite)
                 tallies[place] = (batch.num_rows, values.nulls, len(values.values) - len(finite), below, above)
             else:
@@ -116,10 +116,16 @@ class Layout:
         )
 
 
+def finite_of(values: Floats) -> Floats:
+    """Return the values that are finite, as they are where all of them are."""
+    finite = np.isfinite(values)
+    return values if finite.all() else values[finite]
+
+
 def _recognise(feature: Feature, values: Numbers | pa.DictionaryArray) -> tuple[Binning, str, str]:
     """Return the cells of one feature, why it is not tested or "", and a note."""
     if isinstance(values, Numbers):
-        finite = values.values[np.isfinite(values.values)]
+        finite = finite_of(values.values)
         skip, note = number_trait(finite)
         return (
             Axis.fit(finite if len(finite) else np.zeros(1), FAR if feature.kind == "numeric" else np.inf),

@@ -1,6 +1,7 @@
 """What every statistic takes and gives."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -26,18 +27,18 @@ class Pair:
     positions: Floats | None = None
     design: Floats | float = 1.0
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[Floats, Floats]:
         """Rows of both samples, shape (...)."""
         return self.reference.sum(-1, dtype=np.float64), self.current.sum(-1, dtype=np.float64)
 
-    @property
+    @cached_property
     def effective(self) -> Floats:
         """The effective size nm / (n + m) of a comparison, divided by the design effect; 0 where a sample is empty."""
         n, m = self.sizes
         return np.asarray(n * m / np.maximum(n + m, 1) / self.design)
 
-    @property
+    @cached_property
     def shares(self) -> tuple[Floats, Floats]:
         """The counts as shares of their sample, shape (..., k); zeros where a sample is empty."""
         n, m = self.sizes

@@ -1,5 +1,5 @@
 import numpy as np
-from scipy.special import betainc, betaincc
+from scipy.special import betainc
 
 from driftd.stats.base import Floats, Outcome, Pair
 
@@ -62,7 +62,10 @@ def rate_p_value(current: np.ndarray, total: np.ndarray, pair: Pair) -> Floats:
     # rounded so that dependent rows never say more than they know
     both = np.ceil(total / pair.design)
     floor, ceiling = np.floor(current / pair.design), np.ceil(current / pair.design)
-    more = np.where(floor > 0, betainc(np.maximum(floor, 1), both - np.minimum(floor, both) + 1, share), 1.0)
-    less = np.where(ceiling < both, betaincc(ceiling + 1, np.maximum(both - ceiling, 1), share), 1.0)
-    one_sided = np.where(current >= total * share, more, less)
+    more = current >= total * share
+    # P(X >= floor) and P(X <= ceiling) of a binomial X, both as an incomplete beta integral
+    wins = np.where(more, floor, both - ceiling)
+    losses = np.where(more, both - np.minimum(floor, both) + 1, ceiling + 1)
+    tail = betainc(np.maximum(wins, 1), losses, np.where(more, share, 1 - share))
+    one_sided = np.where(wins > 0, tail, 1.0)
     return np.asarray(np.where((total > 0) & (n > 0) & (m > 0), one_sided, 1.0))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
 from driftd.errors import UnreadableFileError
+from driftd.profile.ahead import ahead
 from driftd.readers import cells, source
 from driftd.readers.conform import Block
 from driftd.readers.formats import rendering
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 SPARSE = False
 DELIMITERS = {"csv": ",", "tsv": "\t"}
-THREADS = min(4, os.cpu_count() or 1)
 TRUE, FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
 WANTED = {Kind.NUMERIC: pa.float64(), Kind.BOOLEAN: pa.bool_(), Kind.CATEGORICAL: cells.ARROW[Kind.CATEGORICAL]}
 
@@ -47,17 +44,7 @@ def blocks(path: str, name: Name, schema: Schema | None, start: Mark | None = No
     table = _Table(delimiter, names, schema)
     if start is None:
         yield table.none(body)
-    waiting: deque[Any] = deque()
-    with ThreadPoolExecutor(THREADS, "csv") as threads:
-        try:
-            for chunk in source.chunks(path, name, start or body, cut):
-                waiting.append(threads.submit(table, chunk))
-                if len(waiting) > THREADS:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            threads.shutdown(cancel_futures=True)
+    yield from ahead(table, source.chunks(path, name, start or body, cut))
 
 
 def _header(path: str, name: Name, delimiter: str) -> tuple[list[str], Mark] | None:
