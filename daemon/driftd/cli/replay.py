@@ -1,6 +1,6 @@
 """`driftd replay`: what detection would have said about a recorded stream."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,9 @@ from driftd.cli.options import Ignore, Threshold, thresholds, watched
 
 if TYPE_CHECKING:
     from driftd.detect.settings import DriftSettings
+    from driftd.detect.tune import Tried
+
+ROWS_SHOWN = 4  # alarms whose rows a table of settings names
 
 
 class Reset(StrEnum):
@@ -35,21 +38,32 @@ def replay(
     min_effect: Annotated[float, typer.Option(min=0, max=1, help="Smaller shifts are no drift.")] = 0.02,
     ignore: Ignore = None,
     threshold: Threshold = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a window.")] = False,
+    tune: Annotated[bool, typer.Option("--tune", help="Try several budgets and floors, and compare them.")] = False,
+    change: Annotated[
+        list[int] | None, typer.Option(help="With --tune: a row at which the stream is known to change; repeatable.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a window, or a setting.")] = False,
 ) -> None:
     """Back-test detection on a recorded stream; no line depends on later rows."""
     from driftd.detect.settings import DriftSettings
 
     grown = max(DriftSettings().reference_rows, reference_rows)
     settings = DriftSettings(batch_rows, grown, false_alarms, min_effect, tuple(ignore or ()), thresholds(threshold))
-    lines = judge(stream, settings, reference_rows, reset)
-    if as_json:
-        import msgspec
+    if tune:
+        from driftd.detect.tune import tune as try_all
 
-        for line in lines:
-            typer.echo(msgspec.json.encode(line).decode())
-    else:
-        show(lines)
+        tried = try_all(lambda each: judge(stream, each, reference_rows, reset), settings, change or ())
+        say_json(each.to_json() for each in tried) if as_json else show_tried(tried, known=len(change or ()))
+        return
+    lines = judge(stream, settings, reference_rows, reset)
+    say_json(lines) if as_json else show(lines)
+
+
+def say_json(lines: Iterable[dict[str, Any]]) -> None:
+    import msgspec
+
+    for line in lines:
+        typer.echo(msgspec.json.encode(line).decode())
 
 
 def judge(stream: Path, settings: "DriftSettings", reference_rows: int, reset: Reset) -> Iterator[dict[str, Any]]:
@@ -77,3 +91,24 @@ def show(lines: Iterator[dict[str, Any]]) -> None:
         elif line["quality"]:
             console.print(f"row {line['row_end']}: [bold yellow]broken data[/]: {'; '.join(line['problems'])}")
     console.print(f"{windows} windows, {alarms} alarms, {unarmed} windows not judged")
+
+
+def show_tried(tried: Iterable["Tried"], known: int) -> None:
+    """Print a table of settings; the changes that they found only where some are known."""
+    from rich.progress import track
+
+    from driftd.cli import output
+    from driftd.detect.tune import BUDGETS, FLOORS
+
+    done = list(track(tried, "judging", total=len(BUDGETS) * len(FLOORS), console=output.console(), transient=True))
+    head = ["floor", "budget", *(["found", "delay", "others"] if known else []), "alarms", "at row"]
+    rows: list[list[object]] = []
+    for each in done:
+        delay = "-" if each.delay is None else f"{each.delay:g}"
+        found: list[object] = [f"{each.found} of {known}", delay, each.others] if known else []
+        more = ", ..." if len(each.alarms) > ROWS_SHOWN else ""
+        at = ", ".join(map(str, each.alarms[:ROWS_SHOWN])) + more
+        rows.append([each.min_effect, f"1 per {each.false_alarms:.0f}", *found, len(each.alarms), at])
+    output.show_table(head, rows, right=head[:-1])
+    judged = max(each.windows for each in done)
+    output.say(f"floor: drift.min_effect; budget: drift.false_alarms, in windows; {judged} windows were judged")

@@ -107,9 +107,10 @@ def varying(history: History) -> NDArray[np.bool_]:
 def combine(reference: Reference, tested: Tested, joint: Floats, floor: float = 0.0) -> Floats:
     """Return how rare each block is, 1 / p: half of the budget for single features, half for all together.
 
-    Features whose effect is below `floor` say nothing; all together say nothing where that is so of every feature.
+    Features whose effect is below `floor` say nothing; all together say nothing where that is so of every feature that is
+    evidence at all: one that steps from one constant to another is none.
     """
-    large = tested.effects >= floor
+    large = (tested.effects >= floor) & (tested.p_values < 1.0)
     p_values = np.where(large, tested.p_values, 1.0).min(-1) * family(reference)
     if reference.joint.groups:
         p_values = np.where(large.any(-1), np.minimum(p_values, 2 * joint), p_values)

@@ -205,3 +205,17 @@ def test_a_reference_survives_bytes() -> None:
     assert again.to_bytes() == reference.to_bytes()
     window = Profile.of(reference.layout, [rows.slice(0, 100)])
     assert step(again, History(), window, SETTINGS).verdict == step(reference, History(), window, SETTINGS).verdict
+
+
+def test_a_column_that_steps_between_constants_makes_others_no_worse() -> None:
+    """Its effect is 1, but it is no evidence; so it does not lift small shifts over the floor."""
+    rng = np.random.default_rng(6)
+    settings = DriftSettings(window_rows=100, min_effect=0.5)
+
+    def make(n, year, shift):
+        return numbers(np.column_stack([np.full(n, year), rng.normal(shift, 1, size=(n, 20))]))
+
+    reference = reference_of(*make(5000, 2017.0, 0.0), settings)
+    steps = run(reference, windows(lambda n: make(n, 2018.0, 0.3), 1), settings)
+    assert steps[-1].verdict.evidence > settings.false_alarms
+    assert alarm(steps) is None
