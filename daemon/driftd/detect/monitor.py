@@ -40,8 +40,10 @@ class Step:
     history: History
 
 
-def step(reference: Reference, history: History, window: Profile, settings: DriftSettings) -> Step:
-    """Judge a window."""
+def step(
+    reference: Reference, history: History, window: Profile, settings: DriftSettings, *, explain: bool = True
+) -> Step:
+    """Judge a window; without `explain` the verdict names no columns, which is quicker and decides the same."""
     if reason := reference.unarmed:
         return Step(Verdict(armed=False, reason=reason), reference.grown(window), history)
     level = 1 / settings.false_alarms
@@ -51,14 +53,16 @@ def step(reference: Reference, history: History, window: Profile, settings: Drif
         return Step(verdict, reference, history)
     extended, oldest = history.push(window)
     young = reference.profile.rows < settings.reference_rows
-    verdict = judge(reference, extended, settings, young=young)
+    verdict = judge(reference, extended, settings, young=young, explain=explain)
     if oldest is not None and young and not verdict.warn:
         reference = reference.grown(oldest.profile)
     return Step(verdict, reference, extended)
 
 
-def judge(reference: Reference, history: History, settings: DriftSettings, *, young: bool) -> Verdict:
-    """Say what the newest windows show."""
+def judge(
+    reference: Reference, history: History, settings: DriftSettings, *, young: bool, explain: bool = True
+) -> Verdict:
+    """Say what the newest windows show; without `explain` no columns."""
     blocks = blocks_of(reference, history, young=young)
     tested = reference.margins.test(blocks.reference, blocks.current)
     tested.p_values[:, reference.constant & ~varying(history)] = 1.0
@@ -71,7 +75,9 @@ def judge(reference: Reference, history: History, settings: DriftSettings, *, yo
     over = exceeded(_say(reference, tested, blocks, 0, settings)) if settings.thresholds else NONE
     place = int(worth.argmax()) if found else 0 if over else int(evidence.argmax())
     moved = over | attribute(tested, place, settings) if found else over
-    said = _say(reference, tested, blocks, place, settings)
+    columns = (
+        describe(reference, tested, place, _say(reference, tested, blocks, place, settings), moved) if explain else ()
+    )
     return Verdict(
         armed=True,
         alarm=bool(moved),
@@ -80,7 +86,7 @@ def judge(reference: Reference, history: History, settings: DriftSettings, *, yo
         threshold=settings.false_alarms,
         windows=int(history.spans[place]),
         onset_windows_back=int(history.spans[place]) - 1 if moved else None,
-        columns=describe(reference, tested, place, said, moved),
+        columns=columns,
     )
 
 

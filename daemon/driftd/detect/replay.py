@@ -54,11 +54,16 @@ class Stream:
 
 
 def replay_rows(
-    batches: Iterable[pa.RecordBatch], columns: Sequence[Column], settings: DriftSettings, *, reference_rows: int
+    batches: Iterable[pa.RecordBatch],
+    columns: Sequence[Column],
+    settings: DriftSettings,
+    *,
+    reference_rows: int,
+    explain: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Judge windows; after an alarm the rows that begin with its window are the next reference.
 
-    While that still moves, windows are not judged, and the newest rows are the reference.
+    While that still moves, windows are not judged, and the newest rows are the reference. Without `explain` no columns are told.
     """
     stream = Stream(iter(batches))
     waits = 0
@@ -71,7 +76,7 @@ def replay_rows(
                 rows = last([*rows, *window], reference_rows)
                 reference = _build(rows, columns, settings)
                 continue
-            done = step(reference, history, Profile.of(reference.layout, window), settings)
+            done = step(reference, history, Profile.of(reference.layout, window), settings, explain=explain)
             reference, history = done.reference, done.history
             yield _line(stream.position, done.verdict)
             if done.verdict.alarm:
