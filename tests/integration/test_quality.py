@@ -75,3 +75,17 @@ def test_a_person_who_says_that_it_is_right_makes_it_a_new_regime(kinds):
     assert judged(kinds, 6, broken(kinds)) == "collected"
     assert kinds.rows("SELECT state FROM windows WHERE number = 5") == [("collected",)]
     assert ("quality", "open") not in open_incidents(kinds)
+
+
+def test_a_file_of_an_unusual_size_is_broken_and_no_drift(kinds):
+    for number in range(7, 27):
+        assert judged(kinds, number, sound(kinds)) in {"collected", "judged"}
+    path = write_rows(kinds.folder / "aside" / "large.csv", "ab", start=900_000, each=150)
+    path.rename(kinds.incoming / path.name)
+    query = "SELECT number, state FROM windows WHERE number > 26 AND state <> 'closed'"
+    assert wait_until(lambda: len(found := kinds.rows(query)) == 5 and found, what="the windows of the file") == [
+        (number, "held") for number in range(27, 32)
+    ]
+    [incident] = [each for each in kinds.json("incidents", "list") if each["state"] == "open"]
+    assert incident["kind"] == "quality"
+    assert incident["summary"] == "volume: large.csv has 300 rows instead of about 60"

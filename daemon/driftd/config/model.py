@@ -88,6 +88,8 @@ class Intake(Section):
 
     bad_rows: Number = Field(0.001, ge=0, lt=1)
     """Share of unreadable rows up to which a file is admitted without them; above, the file is quarantined."""
+    volume_factor: Annotated[Number, Field(gt=1)] | None = 4.0
+    """A file with this many times more or fewer rows than the files before it is broken data; null: a file may have any number."""
 
 
 class Window(Section):

@@ -29,11 +29,13 @@ class Built:
     reason: str | None
 
 
-def judge(reference: bytes, state: bytes | None, spans: list[Span], schema: Schema, settings: DriftSettings) -> Judged:
-    """Judge a window, in a worker."""
+def judge(
+    reference: bytes, state: bytes | None, spans: list[Span], schema: Schema, settings: DriftSettings, broken: list[str]
+) -> Judged:
+    """Judge a window, in a worker; `broken` is what is known to be wrong with its rows."""
     from driftd.detect import worker
 
-    done = worker.judge(reference, state, spans, schema, settings)
+    done = worker.judge(reference, state, spans, schema, settings, broken)
     verdict = done.verdict
     onset = verdict.onset_windows_back or 0
     return Judged(done.profile, done.state, done.reference, verdict.to_json(), verdict.alarm, onset)

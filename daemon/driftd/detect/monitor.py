@@ -1,5 +1,6 @@
 """One step of detection, pure: reference, history and a window give a verdict and the next reference and history."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,15 +42,30 @@ class Step:
 
 
 def step(
-    reference: Reference, history: History, window: Profile, settings: DriftSettings, *, explain: bool = True
+    reference: Reference,
+    history: History,
+    window: Profile,
+    settings: DriftSettings,
+    *,
+    broken: Sequence[str] = (),
+    explain: bool = True,
 ) -> Step:
-    """Judge a window; without `explain` the verdict names no columns, which is quicker and decides the same."""
+    """Judge a window.
+
+    Args:
+        reference: What it is judged against.
+        history: The windows before it.
+        window: Its counts.
+        settings: What a person decides.
+        broken: What is known to be wrong with its rows beside what its counts show.
+        explain: Whether the verdict tells of columns; without, it is quicker and decides the same.
+    """
     if reason := reference.unarmed:
         return Step(Verdict(armed=False, reason=reason), reference.grown(window), history)
     level = 1 / settings.false_alarms
-    broken = problems(reference, reference.profile, window, level, settings)
-    if broken:
-        verdict = Verdict(armed=True, threshold=settings.false_alarms, quality=True, problems=tuple(broken))
+    found = [*broken, *problems(reference, reference.profile, window, level, settings)]
+    if found:
+        verdict = Verdict(armed=True, threshold=settings.false_alarms, quality=True, problems=tuple(found))
         return Step(verdict, reference, history)
     extended, oldest = history.push(window)
     young = reference.profile.rows < settings.reference_rows

@@ -74,14 +74,19 @@ def _rows(spans: Sequence[Span]) -> int:
 
 
 def judge(
-    reference: bytes, state: bytes | None, spans: Sequence[Span], schema: Schema, settings: DriftSettings
+    reference: bytes,
+    state: bytes | None,
+    spans: Sequence[Span],
+    schema: Schema,
+    settings: DriftSettings,
+    broken: Sequence[str] = (),
 ) -> Judgement:
-    """Judge the rows of one window after the windows that `state` remembers."""
+    """Judge the rows of one window after the windows that `state` remembers; `broken` is what is known to be wrong with them."""
     built = Reference.from_bytes(reference)
     known = built.under(settings)
     watched = schema.subset(feature.column for feature in built.layout.features)
     window = Profile.of(known.layout, _read(spans, watched))
-    done = step(known, load_history(state), window, settings)
+    done = step(known, load_history(state), window, settings, broken=broken)
     grown = None if done.reference is known else replace(built, profile=done.reference.profile).to_bytes()
     return Judgement(window.to_bytes(), save_history(done.history), grown, done.verdict)
 

@@ -7,10 +7,11 @@ from typing import Any
 from driftd.config import Project
 from driftd.detect.crossing import Built, build, judge
 from driftd.detect.settings import DriftSettings
+from driftd.detect.volume import RECENT, odd_volumes
 from driftd.journal import Journal, tables
 from driftd.journal.files import write_file
 from driftd.journal.layout import Layout
-from driftd.journal.records import ProjectRow, Reference, Window, WindowState
+from driftd.journal.records import FileState, ProjectRow, Reference, Window, WindowState
 from driftd.journal.spans import spans_of
 from driftd.projects import incidents, quality
 from driftd.readers import Schema
@@ -22,6 +23,7 @@ class Judge:
     def __init__(self, name: str, settings: Project, journal: Journal, layout: Layout, executor: Executor) -> None:
         self.name = name
         self.settings = DriftSettings.of(settings)
+        self.volume_factor = settings.intake.volume_factor
         self.journal = journal
         self.layout = layout
         self.executor = executor
@@ -45,7 +47,8 @@ class Judge:
         old = (self.layout.references / reference.profile).read_bytes()
         state = self._detector_before(window, reference)
         schema = Schema.from_json(project.columns or [])
-        judgement = self.executor.submit(judge, old, state, spans, schema, self.settings).result()
+        broken = self._odd_volumes(window)
+        judgement = self.executor.submit(judge, old, state, spans, schema, self.settings, broken).result()
         verdict = judgement.verdict
         profile = f"{window.number:08d}.profile"
         write_file(self.layout.windows / profile, judgement.profile)
@@ -88,6 +91,24 @@ class Judge:
                 incidents.alarm(self.journal, self.name, window.number, onset, verdict, reference.id)
         if grown is not None:
             (self.layout.references / reference.profile).unlink(missing_ok=True)
+
+    def _odd_volumes(self, window: Window) -> list[str]:
+        """Hold the rows of the window's files against those of the files before them."""
+        if self.volume_factor is None:
+            return []
+        first = window.spans[0][0]
+        before = tables.files.all(
+            self.journal,
+            "project = ? AND state = ? AND id < ?",
+            self.name,
+            FileState.ADMITTED,
+            first,
+            order=f"id DESC LIMIT {RECENT}",
+        )
+        names = {number: tables.files.get(self.journal, number) for number, _, _ in window.spans}
+        return odd_volumes(
+            [file.rows for file in before], [(file.name, file.rows) for file in names.values()], self.volume_factor
+        )
 
     def _detector_before(self, window: Window, reference: Reference) -> bytes | None:
         """Return the detector's state after the window before, if that was judged against the same reference."""
