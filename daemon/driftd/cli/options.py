@@ -49,6 +49,21 @@ Threshold = Annotated[
         help="Fixed threshold, such as text.length.psi=0.2, from which a column drifts; may be given again.",
     ),
 ]
+Truth = Annotated[
+    str | None, typer.Option("--label", metavar="COLUMN", help="With --prediction: the column with the truth.")
+]
+Prediction = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="With --label: what a model said; its errors are judged, too.")
+]
+
+
+def score(label: str | None, prediction: str | None) -> tuple[str, str] | None:
+    """Return the columns of which losses are made; one of them alone is a wrong usage."""
+    if label and prediction:
+        return label, prediction
+    if label or prediction:
+        raise UsageError("--label and --prediction belong together", remedy="give both, or none")
+    return None
 
 
 def thresholds(words: list[str] | None) -> dict[str, dict[str, float]]:

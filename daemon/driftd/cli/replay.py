@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from driftd.cli.options import Ignore, Threshold, thresholds, watched
+from driftd.cli.options import Ignore, Prediction, Threshold, Truth, score, thresholds, watched
 
 if TYPE_CHECKING:
     from driftd.detect.settings import DriftSettings
@@ -38,6 +38,8 @@ def replay(
     min_effect: Annotated[float, typer.Option(min=0, max=1, help="Smaller shifts are no drift.")] = 0.02,
     ignore: Ignore = None,
     threshold: Threshold = None,
+    label: Truth = None,
+    prediction: Prediction = None,
     tune: Annotated[bool, typer.Option("--tune", help="Try several budgets and floors, and compare them.")] = False,
     change: Annotated[
         list[int] | None, typer.Option(help="With --tune: a row at which the stream is known to change; repeatable.")
@@ -47,8 +49,15 @@ def replay(
     """Back-test detection on a recorded stream; no line depends on later rows."""
     from driftd.detect.settings import DriftSettings
 
-    grown = max(DriftSettings().reference_rows, reference_rows)
-    settings = DriftSettings(batch_rows, grown, false_alarms, min_effect, tuple(ignore or ()), thresholds(threshold))
+    settings = DriftSettings(
+        batch_rows,
+        max(DriftSettings().reference_rows, reference_rows),
+        false_alarms,
+        min_effect,
+        tuple(ignore or ()),
+        thresholds(threshold),
+        score(label, prediction),
+    )
     if tune:
         from driftd.detect.tune import tune as try_all
 
@@ -88,6 +97,10 @@ def show(lines: Iterator[dict[str, Any]]) -> None:
         if line["drift"]:
             moved = ", ".join(f"{c['name']} {c['effect']:.2f}" for c in line["columns"] if c["drift"])
             console.print(f"row {line['row_end']}: [bold red]drift[/] in {moved}; evidence {line['evidence']:.3g}")
+        elif (decay := line.get("decay")) and decay["alarm"]:
+            console.print(
+                f"row {line['row_end']}: [bold red]the model's loss rose[/] from {decay['before']:.3f} to {decay['now']:.3f}"
+            )
         elif line["quality"]:
             console.print(f"row {line['row_end']}: [bold yellow]broken data[/]: {'; '.join(line['problems'])}")
     console.print(f"{windows} windows, {alarms} alarms, {unarmed} windows not judged")

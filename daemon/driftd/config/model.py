@@ -108,6 +108,15 @@ class Reference(Section):
     """A young reference grows with windows that are in control up to this many rows."""
 
 
+class Score(Section):
+    """Where the data bring the predictions of the model in production along."""
+
+    label: str
+    """Column with the truth; it may come later."""
+    prediction: str
+    """Column with what the model said."""
+
+
 class Drift(Section):
     """When a change is a drift."""
 
@@ -117,6 +126,8 @@ class Drift(Section):
     """Shifts with a smaller effect (K-S distance, total variation) are not worth an incident."""
     ignore: tuple[str, ...] = ()
     """Columns that are never tested, such as ids and time stamps."""
+    score: Score | None = None
+    """`{label: approved, prediction: predicted}`: where these columns come with the data, a rise of the model's errors is an alarm."""
     columns: dict[str, dict[StatisticName, Annotated[Number, Field(gt=0)]]] = Field(default_factory=dict)
     """Fixed thresholds of a column or of a part of it: a window in which a statistic reaches one is an alarm, whatever the evidence."""
 

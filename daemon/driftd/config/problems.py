@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from types import NoneType, UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -95,7 +96,12 @@ def names_at(at: Where) -> list[str]:
     for part in at:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             field = next((f for key, f in kind.model_fields.items() if (f.alias or key) == part), None)
-            kind = field.annotation if field else None
+            kind = _section(field.annotation) if field else None
         else:
             kind = get_args(kind)[-1] if get_args(kind) and get_args(kind)[-1] is not ... else get_args(kind)[0]
     return [f.alias or key for key, f in kind.model_fields.items()] if kind else []
+
+
+def _section(kind: Any) -> Any:
+    """Return a type without its `or null`."""
+    return next(each for each in get_args(kind) if each is not NoneType) if isinstance(kind, UnionType) else kind

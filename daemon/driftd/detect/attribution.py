@@ -25,7 +25,8 @@ def describe(
     p_values, effects = tested.p_values[block], tested.effects[block]
     columns: dict[str, list[int]] = {}
     for place, feature in enumerate(reference.layout.features):
-        columns.setdefault(feature.column, []).append(place)
+        if place != reference.loss:
+            columns.setdefault(feature.column, []).append(place)
     family = max(int(reference.tested.sum()), 1)
     evidence = 1 / np.clip(p_values * family, SMALLEST_P, 1.0)
     return tuple(

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftd.detect.attribution import attribute, describe, exceeded, statistics
+from driftd.detect.decay import with_loss
 from driftd.detect.monitor import combine, family
 from driftd.detect.quality import problems
 from driftd.detect.reference import Reference
@@ -49,7 +50,7 @@ def check(
 ) -> Check:
     """Compare rows with a reference; it has drifted if p-value and effect both say so."""
     known = Reference.build(reference, columns, settings)
-    profile = Profile.of(known.layout, current)
+    profile = Profile.of(known.layout, with_loss(current, known.score))
     before, now = known.profile.cells[None], profile.cells[None]
     tested = known.margins.test(before, now)
     sizes = np.array([float(known.profile.rows)]), np.array([float(profile.rows)])

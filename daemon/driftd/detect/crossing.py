@@ -15,7 +15,7 @@ class Judged:
     state: bytes
     reference: bytes | None  # if it has grown
     verdict: dict[str, Any]
-    alarm: bool
+    change: str | None  # the kind of incident that it opens
     onset: int  # how many windows back the new regime began
 
 
@@ -38,7 +38,8 @@ def judge(
     done = worker.judge(reference, state, spans, schema, settings, broken)
     verdict = done.verdict
     onset = verdict.onset_windows_back or 0
-    return Judged(done.profile, done.state, done.reference, verdict.to_json(), verdict.alarm, onset)
+    change = "drift" if verdict.alarm else "score" if verdict.change else None
+    return Judged(done.profile, done.state, done.reference, verdict.to_json(), change, onset)
 
 
 def build(spans: list[Span], schema: Schema, settings: DriftSettings, settle: bool) -> Built:

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftd.detect.attribution import Said, attribute, describe, exceeded, statistics
+from driftd.detect.decay import SHARE, Decay, decay_p_values, mean
 from driftd.detect.history import MOST_BUCKETS, History
 from driftd.detect.margins import SMALLEST_P, Tested
 from driftd.detect.quality import problems
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.detect.verdict import Verdict
-from driftd.profile import Profile
+from driftd.profile import Axis, Profile
 from driftd.profile.binning import Floats, Ints
 
 # the newest window gets most of the budget, longer stretches less; together all of it
@@ -84,8 +86,10 @@ def judge(
     tested.p_values[:, reference.constant & ~varying(history)] = 1.0
     joint = reference.joint.p_values(blocks.reference, blocks.current, blocks.sizes)
     weights = WEIGHTS[: len(joint)]
-    evidence = combine(reference, tested, joint) * weights
-    worth = combine(reference, tested, joint, settings.min_effect) * weights
+    share = weights if reference.loss is None else weights * (1 - SHARE)
+    evidence = combine(reference, tested, joint) * share
+    worth = combine(reference, tested, joint, settings.min_effect) * share
+    decay, since = decayed(reference, blocks, weights, settings)
     found = bool(worth.max() >= settings.false_alarms)
     # a fixed threshold is about the newest window; evidence about the stretch that says most
     over = exceeded(_say(reference, tested, blocks, 0, settings)) if settings.thresholds else NONE
@@ -97,13 +101,45 @@ def judge(
     return Verdict(
         armed=True,
         alarm=bool(moved),
-        warn=bool(evidence[place] >= WARN * settings.false_alarms),
+        warn=bool(max(evidence[place], decay.evidence if decay else 0.0) >= WARN * settings.false_alarms),
         evidence=float(evidence[place]),
         threshold=settings.false_alarms,
         windows=int(history.spans[place]),
-        onset_windows_back=int(history.spans[place]) - 1 if moved else None,
+        onset_windows_back=_onset(history, place if moved else None, since if decay and decay.alarm else None),
         columns=columns,
+        decay=decay,
     )
+
+
+def decayed(reference: Reference, blocks: Blocks, weights: Floats, settings: DriftSettings) -> tuple[Decay | None, int]:
+    """Say what the model's losses show, and in which block most."""
+    if reference.loss is None:
+        return None, 0
+    place = reference.loss
+    before, now = blocks.reference[:, place], blocks.current[:, place]
+    p_values, effects = decay_p_values(before, now, float(reference.design[place]))
+    evidence = SHARE * weights / np.clip(p_values, SMALLEST_P, 1.0)
+    worth = np.where(effects >= settings.min_effect, evidence, 0.0)
+    alarm = bool(worth.max() >= settings.false_alarms)
+    block = int((worth if alarm else evidence).argmax())
+    positions = cast("Axis", reference.layout.binnings[place]).positions
+    return (
+        Decay(
+            before=mean(before[block], positions),
+            now=mean(now[block], positions),
+            rows=int(now[block].sum()),
+            effect=float(effects[block]),
+            evidence=float(evidence[block]),
+            alarm=alarm,
+        ),
+        block,
+    )
+
+
+def _onset(history: History, *blocks: int | None) -> int | None:
+    """Return how many windows before the last one the earliest of the blocks that alarm began."""
+    spans = [int(history.spans[block]) - 1 for block in blocks if block is not None]
+    return max(spans, default=None)
 
 
 def _say(reference: Reference, tested: Tested, blocks: Blocks, place: int, settings: DriftSettings) -> Said:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from driftd.detect.decay import LOSS
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.profile import Profile
@@ -28,7 +29,8 @@ def problems(reference: Reference, known: Profile, window: Profile, level: float
     for place, kind in np.argwhere(found):
         feature = reference.layout.features[place]
         # labels that come late are no break, and a running number has no range
-        if feature.kind == "entities" or reference.layout.skipped[place] or feature.column in settings.ignore:
+        late = feature.kind == "entities" or feature.column == LOSS
+        if late or reference.layout.skipped[place] or feature.column in settings.ignore:
             continue
         share = f"{share_now[place, kind]:.1%} instead of {share_before[place, kind]:.1%}"
         said.setdefault(feature.column, f"{feature.column}: {WORDS[kind]}: {share}")

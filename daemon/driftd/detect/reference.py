@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from driftd.detect.decay import LOSS, Score, with_loss, with_loss_column
 from driftd.detect.dependence import blocks_of, dependence
 from driftd.detect.joint import Group, Joint
 from driftd.detect.margins import Margins
@@ -19,7 +20,7 @@ from driftd.errors import UnreadableFileError
 from driftd.profile import Layout, Profile, systematic
 from driftd.profile.binning import Floats, Ints
 from driftd.profile.codec import pack, unpack
-from driftd.profile.features import Column
+from driftd.profile.features import Column, Feature
 
 LEAST_EFFECTIVE_ROWS = 100
 MOVING = 0.01
@@ -36,8 +37,9 @@ class Reference:
         profile: Counts now: those of the anchor and of windows in control that joined.
         design: Design effect of each feature.
         joint: The scores that are tested together.
-        apart: Which features a person fixed thresholds for, so that they are no evidence.
+        apart: Which features a person fixed thresholds for, so that they are no evidence of drift; and the model's losses.
         moving: Whether its own rows still drift from their first half to their second.
+        score: The columns of which the model's losses are made.
     """
 
     layout: Layout
@@ -47,26 +49,32 @@ class Reference:
     joint: Joint
     apart: NDArray[np.bool_]
     moving: bool = False
+    score: Score | None = None
 
     @classmethod
     def build(
         cls, read: Callable[[], Iterable[pa.RecordBatch]], columns: Sequence[Column], settings: DriftSettings
     ) -> "Reference":
         """Make a reference of rows; `read` yields them from the start each time, in order of arrival."""
-        sample = systematic(read())
+
+        def rows() -> Iterable[pa.RecordBatch]:
+            return with_loss(read(), settings.score)
+
+        columns = with_loss_column(columns, settings.score)
+        sample = systematic(rows())
         if sample is None or not sample.num_rows:
             raise UnreadableFileError("a reference needs rows, and there are none", remedy="give it data")
         layout = Layout.fit(sample, columns)
-        profile = Profile.of(layout, read())
-        head = layout.codes(_head(read(), HEAD))
+        profile = Profile.of(layout, rows())
+        head = layout.codes(_head(rows(), HEAD))
         blocks = blocks_of(head.shape[1], settings.window_rows)
         found = dependence(layout, profile.cells, head, blocks)
-        fixed = np.array([bool(limits(f, settings)) for f in layout.features], dtype=bool)
+        fixed = np.array([_apart(feature, settings) for feature in layout.features], dtype=bool)
         tested = (profile.rows / found.design >= LEAST_EFFECTIVE_ROWS) & ~fixed
         joint = Joint.fit(layout, profile.cells, layout.codes(sample), tested)
         joint, together = joint.settle(head, blocks, found)
         moving = min(together, float(found.alike.min(initial=1.0)) * len(found.alike)) <= MOVING
-        return cls(layout, profile.cells, profile, found.design, joint, fixed, moving)
+        return cls(layout, profile.cells, profile, found.design, joint, fixed, moving, settings.score)
 
     @cached_property
     def margins(self) -> Margins:
@@ -82,6 +90,12 @@ class Reference:
     def constant(self) -> NDArray[np.bool_]:
         """Which features had one value only; shape (features,)."""
         return np.asarray((self.anchor > 0).sum(-1) <= 1)
+
+    @cached_property
+    def loss(self) -> int | None:
+        """The place of the model's losses."""
+        places = [place for place, feature in enumerate(self.layout.features) if feature.column == LOSS]
+        return places[0] if places and not self.layout.skipped[places[0]] else None
 
     @property
     def unarmed(self) -> str | None:
@@ -115,9 +129,7 @@ class Reference:
 
         Scores of the features together cannot be taken apart, so single features are all the evidence then.
         """
-        apart = [
-            feature.column in settings.ignore or bool(limits(feature, settings)) for feature in self.layout.features
-        ]
+        apart = [_apart(feature, settings) for feature in self.layout.features]
         if not np.any(apart & ~self.apart):
             return self
         return replace(self, apart=self.apart | apart, joint=Joint(()))
@@ -150,6 +162,7 @@ class Reference:
                     "groups": groups,
                     "moving": self.moving,
                     "apart": self.apart.tolist(),
+                    "score": self.score,
                 },
                 arrays,
             ),
@@ -180,7 +193,12 @@ class Reference:
             Joint(groups),
             np.array(header["apart"], bool),
             header["moving"],
+            tuple(header["score"]) if header["score"] else None,
         )
+
+
+def _apart(feature: Feature, settings: DriftSettings) -> bool:
+    return feature.column in (LOSS, *settings.ignore) or bool(limits(feature, settings))
 
 
 def _head(batches: Iterable[pa.RecordBatch], rows: int) -> pa.RecordBatch:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from driftd.detect.decay import with_loss
 from driftd.detect.history import BUCKETS_A_SPAN, SPANS, History
 from driftd.detect.monitor import step
 from driftd.detect.reference import Reference
@@ -76,7 +77,13 @@ def replay_rows(
                 rows = last([*rows, *window], reference_rows)
                 reference = _build(rows, columns, settings)
                 continue
-            done = step(reference, history, Profile.of(reference.layout, window), settings, explain=explain)
+            done = step(
+                reference,
+                history,
+                Profile.of(reference.layout, with_loss(window, reference.score)),
+                settings,
+                explain=explain,
+            )
             reference, history = done.reference, done.history
             yield _line(stream.position, done.verdict)
             if done.verdict.alarm:
@@ -105,10 +112,10 @@ def replay_daemon(
                 recent.clear()
             continue
         recent.append(window)
-        done = step(reference, history, Profile.of(reference.layout, window), settings)
+        done = step(reference, history, Profile.of(reference.layout, with_loss(window, reference.score)), settings)
         reference, history = done.reference, done.history
         yield _line(stream.position, done.verdict)
-        if done.verdict.alarm:
+        if done.verdict.change:
             regime = list(recent)[-1 - (done.verdict.onset_windows_back or 0) :]
 
 

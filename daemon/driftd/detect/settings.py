@@ -16,6 +16,7 @@ class DriftSettings:
         ignore: Columns that are not looked at.
         thresholds: For a column (or `column.part`) and a statistic, the value from which a window alarms. Such a
             column takes no part in the evidence.
+        score: The column with the truth and the one with the model's predictions, where both come with the data.
     """
 
     window_rows: int = 500
@@ -24,6 +25,7 @@ class DriftSettings:
     min_effect: float = 0.02
     ignore: tuple[str, ...] = ()
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    score: tuple[str, str] | None = None
 
     @classmethod
     def of(cls, project: Project) -> "DriftSettings":
@@ -36,6 +38,7 @@ class DriftSettings:
             min_effect=drift.min_effect,
             ignore=drift.ignore,
             thresholds={column: dict(fixed.items()) for column, fixed in drift.columns.items()},
+            score=(drift.score.label, drift.score.prediction) if drift.score else None,
         )
 
     @property

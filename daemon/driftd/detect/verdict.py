@@ -1,6 +1,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from driftd.detect.decay import Decay
+
 
 @dataclass(frozen=True)
 class StatisticVerdict:
@@ -44,6 +46,7 @@ class Verdict:
         quality: The data is broken: nulls, not finite or absurd values. Never drift.
         problems: What is broken, for a person.
         columns: The columns, in the schema's order, over the same windows.
+        decay: What the model's losses say, where its predictions come with the data.
     """
 
     armed: bool
@@ -57,6 +60,12 @@ class Verdict:
     quality: bool = False
     problems: tuple[str, ...] = ()
     columns: tuple[ColumnVerdict, ...] = ()
+    decay: Decay | None = None
+
+    @property
+    def change(self) -> bool:
+        """Whether there is something to answer: a drift, or a score that has decayed."""
+        return self.alarm or (self.decay is not None and self.decay.alarm)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as the journal and `--json` have it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from driftd.detect.decay import with_loss
 from driftd.detect.history import Bucket, History
 from driftd.detect.monitor import step
 from driftd.detect.names import misfits
@@ -85,15 +86,16 @@ def judge(
     built = Reference.from_bytes(reference)
     known = built.under(settings)
     watched = schema.subset(feature.column for feature in built.layout.features)
-    window = Profile.of(known.layout, _read(spans, watched))
+    window = Profile.of(known.layout, with_loss(_read(spans, watched), built.score))
     done = step(known, load_history(state), window, settings, broken=broken)
     grown = None if done.reference is known else replace(built, profile=done.reference.profile).to_bytes()
     return Judgement(window.to_bytes(), save_history(done.history), grown, done.verdict)
 
 
 def watched_schema(schema: Schema, settings: DriftSettings) -> Schema:
-    """Leave out the columns that are not to be looked at."""
-    return schema.subset(name for name in schema.names if name not in settings.ignore)
+    """Leave out the columns that nothing is made of."""
+    needed = settings.score or ()
+    return schema.subset(name for name in schema.names if name in needed or name not in settings.ignore)
 
 
 def save_history(history: History) -> bytes:

@@ -11,13 +11,22 @@ NAMED = 3  # columns that a summary names
 
 def drifting(journal: Journal, project: str) -> Incident | None:
     """Return the project's incident that a run can answer, if one is open."""
-    return tables.incidents.first(journal, f"{LIVE} AND kind IN ('drift', 'request')", project)
+    return tables.incidents.first(journal, f"{LIVE} AND kind IN ('drift', 'score', 'request')", project)
 
 
 def alarm(
-    journal: Journal, project: str, window: int, onset: int, verdict: dict[str, Any], reference_id: int | None
+    journal: Journal,
+    project: str,
+    kind: str,
+    window: int,
+    onset: int,
+    verdict: dict[str, Any],
+    reference_id: int | None,
 ) -> int:
-    """Open an incident for an alarm, or add it to the one that is open: one drift is one incident."""
+    """Open an incident for an alarm, or add it to the one that is open: one drift is one incident.
+
+    Its kind is drift, or score where only the model's losses have risen.
+    """
     collect = {**tables.projects.get(journal, project).detail, "collecting": {"from": onset}}
     tables.projects.set(journal, "name = ?", project, reference_id=None, detail=collect)
     summary = summarise(verdict)
@@ -26,7 +35,7 @@ def alarm(
         incident_id = tables.incidents.add(
             journal,
             project=project,
-            kind="drift",
+            kind=kind,
             state=IncidentState.OPEN,
             summary=summary,
             detail={"verdict": verdict, "alarms": [window]},
@@ -42,7 +51,7 @@ def alarm(
     detail = {**found.detail, "verdict": verdict, "alarms": [*found.detail.get("alarms", []), window]}
     state = found.state if found.state is IncidentState.RUNNING else IncidentState.OPEN
     tables.incidents.set(
-        journal, "id = ?", found.id, kind="drift", state=state, detail=detail, summary=summary,
+        journal, "id = ?", found.id, kind="drift" if "drift" in (kind, found.kind) else kind, state=state, detail=detail, summary=summary,
         window=window, onset_window=onset, retry_rows=None,
         reference_id=found.reference_id or reference_id,
     )  # fmt: skip
@@ -51,7 +60,12 @@ def alarm(
 
 
 def summarise(verdict: dict[str, Any]) -> str:
-    """Say in a line what moved: the drifted columns, the largest effect first."""
+    """Say in a line what moved: the drifted columns, the largest effect first; or that the model's losses rose."""
+    decay = verdict.get("decay")
+    if not verdict["alarm"] and decay:
+        return (
+            f"the model's loss rose from {decay['before']:.3f} to {decay['now']:.3f} on {decay['rows']} labelled rows"
+        )
     moved = sorted((c for c in verdict["columns"] if c["drift"]), key=lambda c: -c["effect"])
     if not moved:
         return "the columns moved together"
@@ -116,5 +130,5 @@ def close(journal: Journal, incident: Incident, resolution: str) -> None:
 def dismiss(journal: Journal, incident: Incident) -> None:
     """A person says that it was nothing: watch against what the windows had left."""
     close(journal, incident, "person")
-    if incident.kind == "drift" and incident.reference_id is not None:
+    if incident.kind in ("drift", "score") and incident.reference_id is not None:
         watch(journal, incident.project, incident.reference_id)

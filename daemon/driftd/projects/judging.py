@@ -86,9 +86,9 @@ class Judge:
                 quality.broke(self.journal, self.name, window.number, verdict)
             elif verdict["armed"]:
                 quality.recovered(self.journal, self.name)
-            if judgement.alarm:
+            if judgement.change is not None:
                 onset = max(1, window.number - judgement.onset)
-                incidents.alarm(self.journal, self.name, window.number, onset, verdict, reference.id)
+                incidents.alarm(self.journal, self.name, judgement.change, window.number, onset, verdict, reference.id)
         if grown is not None:
             (self.layout.references / reference.profile).unlink(missing_ok=True)
 

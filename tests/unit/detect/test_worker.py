@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from driftd.detect import worker
+from driftd.detect import crossing, worker
 from driftd.detect.settings import DriftSettings
 from driftd.readers import Span, infer
 
@@ -96,3 +96,23 @@ def test_names_that_mean_nothing_are_noted(stream) -> None:
         "drift.columns: there is no column 'y'; there are: c, x",
         "drift.columns: ks compares numbers, and 'c' is categorical",
     ]
+
+
+def test_errors_that_rise_are_a_change_of_their_own_kind(tmp_path) -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.choice(["yes", "no"], 1300)
+    wrong = rng.random(1300) < np.where(np.arange(1300) < 1100, 0.1, 0.6)
+    path = str(tmp_path / "answered.parquet")
+    said = np.where(wrong, np.where(truth == "yes", "no", "yes"), truth)
+    pq.write_table(pa.table({"x": rng.normal(size=1300), "truth": truth, "said": said}), path)
+    schema = infer([path])
+    settings = DriftSettings(window_rows=100, score=("truth", "said"), ignore=("truth", "said"))
+    built = crossing.build([Span(path, 0, 1000)], schema, settings, settle=False)
+    state, changes = None, []
+    for first in (1000, 1100, 1200):
+        done = crossing.judge(built.blob, state, [Span(path, first, 100)], schema, settings, [])
+        state = done.state
+        changes.append(done.change)
+    assert changes[0] is None
+    assert "score" in changes
+    assert done.verdict["decay"]["now"] > 0.5

@@ -5,11 +5,12 @@ from driftd.journal.records import IncidentState, ProjectState, RunState
 from driftd.projects import incidents
 
 VERDICT = {
+    "alarm": True,
     "columns": [
         {"name": "age", "drift": True, "effect": 0.2},
         {"name": "city", "drift": False, "effect": 0.9},
         {"name": "text.length", "drift": True, "effect": 0.41},
-    ]
+    ],
 }
 
 
@@ -28,7 +29,7 @@ def journal(tmp_path):
 
 def opened(journal, window=20, onset=18):
     with journal.write():
-        return tables.incidents.get(journal, incidents.alarm(journal, "p", window, onset, VERDICT, 1))
+        return tables.incidents.get(journal, incidents.alarm(journal, "p", "drift", window, onset, VERDICT, 1))
 
 
 def run(journal, incident, state):
@@ -113,3 +114,16 @@ def test_a_champion_without_a_reference_is_bound_to_the_one_that_is_watched_next
         tables.assignments.add(journal, project="p", number=1, model_id=model, cause="first-model", assigned_at=1.0)
         incidents.watch(journal, "p", 1)
     assert tables.models.get(journal, model).reference_id == 1
+
+
+def test_a_decayed_score_is_an_incident_of_its_own_until_the_columns_drift_as_well(journal):
+    decay = {"before": 0.166, "now": 0.28, "rows": 500}
+    with journal.write():
+        incident = tables.incidents.get(
+            journal, incidents.alarm(journal, "p", "score", 20, 18, {"alarm": False, "columns": [], "decay": decay}, 1)
+        )
+    assert (incident.kind, incident.state) == ("score", IncidentState.OPEN)
+    assert incident.summary == "the model's loss rose from 0.166 to 0.280 on 500 labelled rows"
+    assert incidents.drifting(journal, "p") == incident
+    assert opened(journal).kind == "drift"
+    assert opened(journal).id == incident.id
