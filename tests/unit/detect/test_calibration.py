@@ -1,0 +1,47 @@
+"""The budget holds on quiet streams: small cases of benchmarks/null_calibration.py."""
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+from scipy.stats import poisson
+
+from driftd.detect.replay import replay_rows
+from driftd.detect.settings import DriftSettings
+from support.rows import numbers
+
+BUDGET = 20.0
+WINDOWS = 300
+ROWS = 50
+
+
+def ar(rng, rows, columns):
+    return lfilter([1.0], [1.0, -0.9], rng.normal(size=(rows + 200, columns)), axis=0)[200:]
+
+
+FAMILIES = {
+    "normal": lambda rng, rows, columns: rng.normal(size=(rows, columns)),
+    "heavy": lambda rng, rows, columns: rng.standard_cauchy(size=(rows, columns)),
+    "discrete": lambda rng, rows, columns: rng.poisson(1.5, size=(rows, columns)).astype(float),
+    "tied": lambda rng, rows, columns: np.where(rng.random((rows, columns)) < 0.9, 0.0, rng.lognormal(size=(rows, columns))),
+    "ar-0.9": ar,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [1, 12])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_quiet_streams_stay_within_the_budget_or_are_not_judged(family, columns) -> None:
+    rng = np.random.default_rng([columns, sum(family.encode())])
+    rows, schema = numbers(FAMILIES[family](rng, 1000 + WINDOWS * ROWS, columns))
+    settings = DriftSettings(window_rows=ROWS, reference_rows=2000, false_alarms=BUDGET)
+    lines = list(replay_rows([rows], schema.columns, settings, reference_rows=1000, explain=False))
+    judged, alarms = sum(line["armed"] for line in lines), sum(line["drift"] for line in lines)
+    assert poisson.sf(alarms - 1, judged / BUDGET) > 0.05
+    assert judged > 100 or family == "ar-0.9"
+
+
+def test_rows_that_resemble_their_neighbours_would_break_it(monkeypatch) -> None:
+    """The same check refutes the budget where the design effect is left out."""
+    monkeypatch.setattr("driftd.detect.dependence.integrated_time", lambda *_: 1.0)
+    monkeypatch.setattr("driftd.detect.dependence.overdispersion", lambda *_: 1.0)
+    with pytest.raises(AssertionError):
+        test_quiet_streams_stay_within_the_budget_or_are_not_judged("ar-0.9", 12)
