@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri, fdtrc, gammaincc
 
-from driftd.detect.dependence import Dependence, block_sums, overdispersion, without_trend
+from driftd.detect.dependence import SURE, Dependence, block_sums, overdispersion, without_trend
 from driftd.profile import Layout
 from driftd.profile.binning import Floats, Ints
 from driftd.stats.rank import rank_scores
@@ -105,9 +105,11 @@ class Joint:
             between, within = (float(each.sum()) for each in block_sums(rows, blocks))
             left = float(block_sums(without_trend(rows), blocks)[1].sum())
             steady = max(overdispersion(left, degrees), float(found.steady[group.owners].mean()))
-            p_value = min(p_value, float(chdtrc(rank, between / steady)) * len(self.groups))
+            alike = float(chdtrc(rank, between / steady)) * len(self.groups)
+            p_value = min(p_value, alike)
             own = float(found.design[group.owners].mean())
-            groups.append(replace(group, design=max(overdispersion(within, degrees), own)))
+            whole = overdispersion(between + within, degrees + rank) if alike <= SURE else 1.0
+            groups.append(replace(group, design=max(overdispersion(within, degrees), whole, own)))
         return Joint(tuple(groups)), p_value
 
     def p_values(self, reference: Ints, current: Ints, sizes: tuple[Floats, Floats]) -> Floats:

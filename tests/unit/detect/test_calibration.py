@@ -9,6 +9,8 @@ from driftd.detect.replay import replay_rows
 from driftd.detect.settings import DriftSettings
 from support.rows import numbers
 
+pytestmark = pytest.mark.slow
+
 BUDGET = 20.0
 WINDOWS = 300
 ROWS = 50

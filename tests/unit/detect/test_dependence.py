@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 
 from driftd.detect.dependence import block_sums, blocks_of, integrated_time, overdispersion
+from driftd.detect.reference import Reference
+from driftd.detect.settings import DriftSettings
+from support.rows import numbers
 
 
 @pytest.mark.parametrize("memory", [0.3, 0.6, 0.9])
@@ -29,3 +32,16 @@ def test_variation_is_split_between_and_within_halves() -> None:
 def test_blocks_that_differ_raise_the_design_effect() -> None:
     assert overdispersion(60.0, 20) == 3.0
     assert overdispersion(24.0, 20) == 1.0
+
+
+def test_a_reference_that_moves_by_itself_is_worth_fewer_rows() -> None:
+    """A word that comes in bursts: its share in the second half is no evidence against later windows without it."""
+    rng = np.random.default_rng(3)
+    burst = rng.random(300) < np.repeat([0.02, 0.3], 150)
+    steady = rng.random(300) < 0.16
+    rows, schema = numbers({"burst": burst.astype(float), "steady": steady.astype(float)})
+    reference = Reference.build(lambda: [rows], schema.columns, DriftSettings(window_rows=50))
+    assert reference.moving
+    assert reference.design[0] > 3
+    assert reference.design[1] == 1.0
+    assert reference.tested.tolist() == [False, True]
