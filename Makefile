@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # Programs that some tests run, and the Debian packages that hold them.
-PROGRAMS := chromium git promtool strace systemd-analyze
-PACKAGES := chromium git strace systemd
+PROGRAMS := chromium git npm promtool strace systemd-analyze
+PACKAGES := chromium git npm strace systemd
+AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help check test demo bench test-services format lock clean
+.PHONY: help check test demo bench programs test-services format lock clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do \
@@ -38,8 +39,14 @@ demo: $(READY)  ## the whole loop on real data; `.venv/bin/driftd demo --keep DI
 bench: $(READY)  ## false alarms on simulated quiet streams, shortened; benchmarks/ says how to run it whole
 	nice -n 19 $(BIN)/python benchmarks/null_calibration.py --streams 2 --windows 1000
 
+test-services: programs $(AXE)  ## the programs that some tests run: Debian packages, which need root where one is missing, and axe-core of npm
+
+$(AXE): | programs
+	npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/axe axe-core@4.14.1
+	@touch $@
+
 # Of Prometheus only the tool is taken out of its package, because installing that would start a server.
-test-services:  ## the programs that some tests run, as Debian packages; needs root where one is missing
+programs:
 	@missing=; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	if [ -z "$$missing" ]; then echo "all there: $(PROGRAMS)"; exit 0; fi; \
 	echo "missing:$$missing"; \

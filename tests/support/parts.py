@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -12,6 +13,14 @@ def require(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         lacking(f"{program} is missing; `make test-services` installs it")
+    return path
+
+
+def axe() -> Path:
+    """Return the script that looks for what keeps people from using a page."""
+    path = Path(__file__).parents[2] / ".venv/axe/node_modules/axe-core/axe.min.js"
+    if not path.is_file():
+        lacking("axe-core is missing; `make test-services` installs it")
     return path
 
 

@@ -10,12 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from driftd.observe.text import clean, short
+
 STYLES = {
     "watching": "green", "promoted": "green", "closed": "green", "done": "green", "active": "green",
     "warning": "yellow", "incident": "yellow", "open": "yellow", "unresolved": "yellow", "waiting": "yellow",
     "approval": "yellow", "paused": "yellow", "unarmed": "yellow", "collecting": "cyan", "training": "cyan",
     "running": "cyan", "failed": "red", "quarantined": "red", "refused": "red",
 }  # fmt: skip
+LONGEST = 400  # characters of one cell; `--json` has the whole
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -28,13 +31,8 @@ def say_json(document: object) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
-def clean(text: str) -> str:
-    """Make control characters visible, so that a name cannot speak to the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-
-
 def text(value: object, style: str = "") -> Text:
-    return Text(clean(str(value)), style=style or STYLES.get(str(value), ""))
+    return Text(short(value, LONGEST), style=style or STYLES.get(str(value), ""))
 
 
 def show_table(head: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
@@ -98,5 +96,7 @@ def score(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, int | float) else ""
 
 
-def change(before: float, after: float) -> Text:
+def change(before: float | None, after: float | None) -> Text:
+    if before is None or after is None:
+        return Text("")
     return Text(f"{after - before:+.3f}", style="green" if after > before else "red" if after < before else "dim")

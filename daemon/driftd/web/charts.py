@@ -1,21 +1,27 @@
-"""Windows as bars, in numbers that a template writes into an SVG. Sizes are attributes, so no inline style is needed."""
+"""Charts as numbers that a template writes into an SVG. Sizes are attributes, so no inline style is needed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from driftd.observe.views import WindowView
+from driftd.observe.views.heat import HeatView
 
-WIDTH, GAP, HEIGHT, TOP = 6, 2, 80, 16  # of a bar, between bars, from the base to the threshold, above the threshold
+SLOTS = 60  # windows for which there is always room, so that few of them do not look like many
+WIDTH, HEIGHT, TOP = 10, 80, 16  # room of a window, from the base to the threshold, above the threshold
+GAP = 2
 HIGHEST = 1 + TOP / HEIGHT  # levels above the threshold are cut off here
 LEAST = 2  # height of a bar that says nothing
+LEVELS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5)  # effects at which the colour of a cell changes
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One window."""
+    """One window, or neighbours that look the same."""
 
     x: int
     y: float
+    width: int
     height: float
     kind: str
     label: str
@@ -29,19 +35,20 @@ class Chart:
     width: int
     height: int
     threshold: int
-    bar: int
 
 
 def bars(windows: Sequence[WindowView]) -> Chart:
     """Draw windows that come the newest first."""
-    drawn = [_bar(place * (WIDTH + GAP), window) for place, window in enumerate(reversed(windows))]
-    return Chart(drawn, max(1, len(drawn)) * (WIDTH + GAP) - GAP, HEIGHT + TOP, TOP, WIDTH)
+    slots = max(SLOTS, len(windows))
+    first = slots - len(windows)
+    drawn = [_bar((first + place) * WIDTH, window) for place, window in enumerate(reversed(windows))]
+    return Chart(drawn, slots * WIDTH, HEIGHT + TOP, TOP)
 
 
 def _bar(x: int, window: WindowView) -> Bar:
     said = window.evidence
     height = max(LEAST, round(HEIGHT * min(said.level if said and said.armed else 0.0, HIGHEST), 1))
-    return Bar(x, HEIGHT + TOP - height, height, kind(window), label(window))
+    return Bar(x, HEIGHT + TOP - height, WIDTH - GAP, height, kind(window), label(window))
 
 
 def kind(window: WindowView) -> str:
@@ -61,4 +68,55 @@ def label(window: WindowView) -> str:
     text = f"window {window.number}, {window.rows} rows: {kind(window)}"
     if said and said.armed and not said.quality:
         text += f", {said.level:.0%} of the way to an alarm"
-    return text + (f" ({', '.join(said.columns)})" if said and said.columns else "")
+    return text + (f" ({', '.join(name[:80] for name in said.columns)})" if said and said.columns else "")
+
+
+def level(effect: float) -> int:
+    """Return the step of the colour scale of an effect."""
+    return sum(effect >= each for each in LEVELS)
+
+
+def strips(heat: HeatView) -> list[list[Bar]]:
+    """Draw each column's effects as one strip; neighbours of one colour are one rectangle."""
+    slots = max(SLOTS, len(heat.windows))
+    first = slots - len(heat.windows)
+    return [
+        [
+            _cell(first, [(place, heat.windows[place], effect) for place, effect in group], key)
+            for key, group in groupby(enumerate(row.effects), key=lambda each: _shade(each[1]))
+        ]
+        for row in heat.rows
+    ]
+
+
+def _shade(effect: float | None) -> str:
+    return "none" if effect is None else f"h{level(effect)}"
+
+
+def _cell(first: int, run: Sequence[tuple[int, int, float | None]], shade: str) -> Bar:
+    known = [effect for _, _, effect in run if effect is not None]
+    place = f"window {run[0][1]}" if len(run) == 1 else f"windows {run[0][1]} to {run[-1][1]}"
+    said = (
+        f"{place}: effect {f'{max(known):.3f}' if len(run) == 1 else f'up to {max(known):.3f}'}"
+        if known
+        else f"{place}: not judged"
+    )
+    return Bar((first + run[0][0]) * WIDTH, 0, len(run) * WIDTH - 1, 1, shade, said)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The interval of a difference on an axis that holds zero; places are shares of the width, in percent."""
+
+    low: float
+    middle: float
+    high: float
+    zero: float
+    asked: float
+
+
+def gain(lower: float, difference: float, upper: float, asked: float) -> Gain:
+    """Place an interval and what was asked for."""
+    values = (lower, difference, upper, 0.0, asked)
+    least, room = min(values), (max(values) - min(values)) or 1.0
+    return Gain(*(round(14 + 76 * (value - least) / room, 2) for value in values))

@@ -4,25 +4,35 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from driftd import __version__
 from driftd.observe import views
+from driftd.observe.text import clean
 from driftd.observe.views.overview import PHASES
 from driftd.web import charts, words
 
-WINDOWS = 120  # windows that a chart shows
+WINDOWS = 60  # windows that a chart shows
+PART = 100  # entries of a list that is a page of its own
+
+
+def shown(value: object) -> object:
+    """Make control characters visible in whatever a template prints."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
 
 templates = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
+    finalize=shown,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-templates.globals |= {"version": __version__, "phases": PHASES}
+templates.globals |= {"version": __version__, "phases": PHASES, "gain_of": charts.gain, "level_of": charts.level}
 templates.filters |= words.FILTERS
 
 
@@ -40,24 +50,45 @@ def message(request: Request, status: int, text: str) -> Response:
 def overview(request: Request) -> Response:
     journal = request.app.state.journal
     projects = views.projects(journal)
-    bars = {view.name: charts.bars(views.windows(journal, view.name, WINDOWS // 2)) for view in projects}
+    bars = {view.name: charts.bars(views.windows(journal, view.name, WINDOWS)) for view in projects}
     return render(request, "overview.html", projects=projects, bars=bars)
 
 
 def project(request: Request) -> Response:
     journal = request.app.state.journal
     view = views.project(journal, request.path_params["project"])
-    windows = views.windows(journal, view.name, WINDOWS)
+    heat = views.heat(journal, view.name, WINDOWS)
     return render(
         request,
         "project.html",
         project=view,
-        chart=charts.bars(windows),
-        windows=windows[:10],
-        columns=[column for each in view.incidents for column in each.columns],
-        timeline=views.timeline(journal, view.name, 25),
-        models=views.models(journal, view.name, 10),
-        quarantine=views.files(journal, view.name, "quarantined", 20),
+        chart=charts.bars(views.windows(journal, view.name, WINDOWS)),
+        heat=heat,
+        strips=charts.strips(heat),
+        incidents=views.incidents(journal, view.name, limit=8),
+        timeline=views.timeline(journal, view.name, 20),
+    )
+
+
+def models(request: Request) -> Response:
+    """Show the lineage; `?old=v1.0.0&new=v2.0.0` holds any two against each other."""
+    journal = request.app.state.journal
+    view = views.project(journal, request.path_params["project"])
+    chosen = [request.query_params.get(side) for side in ("old", "new")]
+    pair = [views.model(journal, view.name, version) for version in chosen if version]
+    found = views.models(journal, view.name, PART)
+    return render(request, "models.html", project=view, models=found, pair=pair if len(pair) > 1 else [])
+
+
+def intake(request: Request) -> Response:
+    journal = request.app.state.journal
+    view = views.project(journal, request.path_params["project"])
+    return render(
+        request,
+        "intake.html",
+        project=view,
+        quarantine=views.files(journal, view.name, "quarantined", PART),
+        files=views.files(journal, view.name, limit=30),
     )
 
 
@@ -66,13 +97,16 @@ def run(request: Request) -> Response:
 
 
 def incident(request: Request) -> Response:
-    view = views.incident(request.app.state.journal, request.path_params["id"])
-    return render(request, "incident.html", incident=view)
+    journal = request.app.state.journal
+    view = views.incident(journal, request.path_params["id"])
+    return render(request, "incident.html", incident=view, story=views.story(journal, view))
 
 
 ROUTES = [
     Route("/", overview),
     Route("/projects/{project}", project),
+    Route("/projects/{project}/models", models),
+    Route("/projects/{project}/intake", intake),
     Route("/incidents/{id:int}", incident),
     Route("/runs/{id:int}", run),
 ]

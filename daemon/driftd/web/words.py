@@ -1,6 +1,11 @@
-"""Numbers and times as a person reads them; the filters of the templates."""
+"""Numbers, times and texts as a person reads them; the filters of the templates."""
 
+import math
 from datetime import UTC, datetime
+
+from markupsafe import Markup, escape
+
+from driftd.observe.text import short
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -30,11 +35,47 @@ def iso(at: datetime) -> str:
 
 
 def score(value: float | None) -> str:
-    return "—" if value is None else f"{value:.3f}"
+    return "—" if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
-def change(value: float) -> str:
-    return f"{value:+.3f}"
+def change(new: float | None, old: float | None = 0.0) -> str:
+    return "—" if old is None or new is None or not math.isfinite(new - old) else f"{new - old:+.3f}"
+
+
+def tone(new: float | None, old: float | None) -> str:
+    """Return the word that colours a change of a score."""
+    if old is None or new is None or old == new:
+        return "same"
+    return "up" if new > old else "down"
+
+
+def share(value: float | None) -> float:
+    """Return where a score lies between 0 and 1, in percent of a bar."""
+    return 0.0 if value is None or not math.isfinite(value) else round(100 * min(max(value, 0.0), 1.0), 2)
+
+
+def prose(text: str) -> Markup:
+    """Set what stands between backticks as code."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:  # one of them has no partner
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+    )
+
+
+def day(at: datetime) -> str:
+    """Return day and time to the second, in UTC."""
+    return at.strftime("%m-%d %H:%M:%S")
+
+
+def size(number: float) -> str:
+    """Say how many bytes something has."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:  # noqa: PLR2004  # the step between units
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"  # noqa: PLR2004  # two digits
+        number /= 1000
+    return f"{number:.1f} TB"
 
 
 def percent(value: float) -> str:
@@ -47,5 +88,6 @@ def count(value: int) -> str:
 
 
 FILTERS = {
-    "ago": ago, "span": span, "stamp": stamp, "iso": iso, "score": score, "change": change, "percent": percent, "count": count,
+    "ago": ago, "span": span, "stamp": stamp, "iso": iso, "score": score, "change": change, "tone": tone, "percent": percent, "count": count,
+    "share": share, "short": short, "size": size, "prose": prose, "day": day,
 }  # fmt: skip

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from driftd.cli import output
 from driftd.cli.demo.stage import Stage
+from driftd.observe.text import clean
 from driftd.observe.views import RunView
 
 
@@ -28,7 +28,7 @@ def show(console: Console, stage: Stage, words: list[str], *, of: tuple[str, ...
     said = run_command(words, stage.settings.repository)
     shown = [line for line in said if any(word in line for word in of)]
     for line in shown:
-        console.print(Text(f"     {output.clean(line)}"), soft_wrap=True)
+        console.print(Text(f"     {clean(line)}"), soft_wrap=True)
     if len(shown) < len(said):
         console.print(Text(f"     and {len(said) - len(shown)} lines more, p, r and f of each label", style="dim"))
 

@@ -18,6 +18,7 @@ from driftd.cli.demo.commands import show_commands
 from driftd.cli.demo.stage import Stage, incoming
 from driftd.errors import OperationError
 from driftd.observe import views
+from driftd.observe.text import clean
 from driftd.observe.views import IncidentView, RunView, WindowView
 
 BAR = 30  # characters of a bar that reaches its alarm
@@ -88,9 +89,7 @@ class Teller:
             self.console.print(Text(f"   {output.duration(took)}", style="dim"))
 
     def line(self, text: str, sign: str = "✔", style: str = "green") -> None:
-        self.console.print(
-            Text.assemble((f"   {sign} ", style), output.clean(text)), soft_wrap=not self.console.is_terminal
-        )
+        self.console.print(Text.assemble((f"   {sign} ", style), clean(text)), soft_wrap=not self.console.is_terminal)
 
     def indented(self, table: Table) -> None:
         from rich.padding import Padding
@@ -243,7 +242,7 @@ def last_line(log: Path) -> str:
         lines = log.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    return next((output.clean(line.strip())[:60] for line in reversed(lines) if line.strip()), "")
+    return next((clean(line.strip())[:60] for line in reversed(lines) if line.strip()), "")
 
 
 def check(holds: bool, otherwise: str) -> None:

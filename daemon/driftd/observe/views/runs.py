@@ -19,8 +19,8 @@ class Pair(View, frozen=True, kw_only=True):
     """One score of both models on the same rows."""
 
     name: str
-    champion: float
-    candidate: float
+    champion: float | None  # None where it was no number
+    candidate: float | None
 
 
 class RunView(View, frozen=True, kw_only=True):

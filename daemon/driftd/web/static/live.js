@@ -16,9 +16,4 @@ async function refresh() {
   }
 }
 
-function newestFirst() {
-  for (const region of document.querySelectorAll(".scroll")) if (region.querySelector(".bars")) region.scrollLeft = region.scrollWidth;
-}
-
-newestFirst();
-setInterval(() => refresh().then(newestFirst), EVERY);
+setInterval(refresh, EVERY);

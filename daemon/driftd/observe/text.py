@@ -1,0 +1,16 @@
+"""Text of unknown origin, made safe to show."""
+
+KEPT = "\n\u202f\u00a0"  # beside what is printable: the end of a line, and spaces that do not break
+
+
+def clean(text: str) -> str:
+    """Make control characters visible, so that a name can neither speak to a terminal nor turn the text behind it around."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in KEPT else c.encode("unicode_escape").decode() for c in text)
+
+
+def short(text: object, most: int = 120) -> str:
+    """Make a text safe, and cut it where it is too long for a person; the whole stands in the API and in `--json`."""
+    shown = clean(str(text))
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
