@@ -1,6 +1,7 @@
 """A web application over a seeded state folder, and a real Chromium that looks at it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,9 @@ def state(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def site(state: Path) -> Iterator[str]:
+    pool = ThreadPoolExecutor(1)
     socket = bind("127.0.0.1:0")
-    app = create_app(journal_path(state), CollectorRegistry(), lambda: [Check("journal", True, "answers")])
+    app = create_app(journal_path(state), CollectorRegistry(), lambda: [Check("journal", True, "answers")], pool)
     server = WebServer(app, socket)
     url = f"http://{address(socket)}"
     server.start()
@@ -32,6 +34,7 @@ def site(state: Path) -> Iterator[str]:
         yield url
     finally:
         server.stop()
+        pool.shutdown()
 
 
 @pytest.fixture(scope="session")

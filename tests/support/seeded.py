@@ -10,11 +10,17 @@ hostile      names, reasons and scores that want to break out of a page or a ter
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
+from driftd.detect.reference import Reference
+from driftd.detect.settings import DriftSettings
 from driftd.journal import Journal, tables
-from driftd.journal.layout import journal_path
+from driftd.journal.layout import Layout, journal_path
 from driftd.journal.records import Run
+from driftd.profile import Profile
 
 HOUR = 3600.0
 SCRIPT = "<script>alert('x')</script>"
@@ -49,6 +55,7 @@ def seed(state_dir: Path, end: float | None = None) -> Path:
         now[0] = (end or time.time()) - 30 * HOUR
         with journal.write():
             tell(Teller(journal, now, tell.__name__))
+    counts(journal, Layout(state_dir, "invoices"))
     journal.close()
     return state_dir
 
@@ -186,6 +193,41 @@ def invoices(tell: Teller) -> None:
     tell.run("drift", "kept", answered([(1, 14, "new")]), incident_id=incident, decision=kept)
     tables.incidents.set(tell.journal, "id = ?", incident, state="unresolved", retry_rows=400)
     assert schema
+
+
+def counts(journal: Journal, layout: Layout) -> None:
+    """Keep the counts of the reference and of the windows of a project's incident, as the daemon does."""
+    columns = [Described(name, kind) for name, kind, _ in TABLE]
+    before, now = rows(1500, 60.0, "DE", 1), rows(200, 110.0, SCRIPT, 2)
+    known = Reference.build(lambda: [before], columns, DriftSettings())
+    for folder, name, content in (
+        (layout.references, "1.reference", known.to_bytes()),
+        (layout.windows, "13.profile", Profile.of(known.layout, [now]).to_bytes()),
+    ):
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes(content)
+    with journal.write():
+        found = tables.references.first(journal, "project = ?", layout.project)
+        tables.references.set(journal, "id = ?", found.id, profile="1.reference")
+        tables.windows.set(
+            journal, "project = ? AND number = 13", layout.project, profile="13.profile", reference_id=found.id
+        )
+        tables.incidents.set(journal, "project = ? AND kind = 'drift'", layout.project, reference_id=found.id)
+
+
+class Described(NamedTuple):
+    name: str
+    kind: str
+
+
+def rows(count: int, amount: float, country: str, seed: int) -> pa.RecordBatch:
+    draw = np.random.default_rng(seed)
+    return pa.RecordBatch.from_pydict({
+        "amount": draw.gamma(4.0, amount / 4, count),
+        "country": draw.choice([country, "FR", "IT"], count, p=[0.6, 0.3, 0.1]),
+        "day": pa.array(draw.integers(0, 10**6, count) * 10**6, pa.timestamp("us")),
+        "channel": draw.choice(["shop", "web"], count),
+    })  # fmt: skip
 
 
 def orders(tell: Teller) -> None:

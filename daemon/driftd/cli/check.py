@@ -9,6 +9,10 @@ from driftd.cli.options import Ignore, Threshold, thresholds, watched
 from driftd.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyarrow import RecordBatch
+
     from driftd.detect.check import Check
     from driftd.detect.settings import DriftSettings
 
@@ -25,13 +29,19 @@ def check(
     ignore: Ignore = None,
     threshold: Threshold = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a report that explains the answer, as one HTML file.")
+    ] = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 if there is drift.")] = False,
 ) -> None:
     """Compare the rows of two files: which columns moved, how much, and how sure that is."""
+    from driftd.cli import output
     from driftd.detect.settings import DriftSettings
 
     settings = DriftSettings(min_effect=min_effect, ignore=tuple(ignore or ()), thresholds=thresholds(threshold))
     found = compare(reference, current, alpha, settings)
+    if html:
+        output.write_file(html, _report(reference, current, settings, found))
     if as_json:
         import msgspec
 
@@ -54,6 +64,24 @@ def compare(reference: Path, current: Path, alpha: float, settings: "DriftSettin
         settings,
         alpha,
     )
+
+
+def _report(reference: Path, current: Path, settings: "DriftSettings", found: "Check") -> str:
+    from driftd.detect.explain import common_layout, explain
+    from driftd.profile import Profile, systematic
+    from driftd.readers import read
+    from driftd.web.report import write_report
+
+    schema = watched(reference, settings)
+
+    def rows(file: Path) -> "Iterator[RecordBatch]":
+        return (batch.rows for batch in read(str(file), schema))
+
+    samples = [sample for file in (reference, current) if (sample := systematic(rows(file))) is not None]
+    layout = common_layout(samples, schema.columns)
+    before, now = (Profile.of(layout, rows(file)) for file in (reference, current))
+    explained = explain(layout, before, now, found.columns)
+    return write_report(check=found, explained=explained, names=(reference.name, current.name))
 
 
 def show(said: dict[str, Any]) -> None:

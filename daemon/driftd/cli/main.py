@@ -18,6 +18,7 @@ COMMANDS = (
     "replay",
     "status",
     "show",
+    "report",
     "logs",
     "control",
     "incidents",

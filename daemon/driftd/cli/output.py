@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from driftd.errors import OperationError
 from driftd.observe.text import clean, short
 
 STYLES = {
@@ -60,6 +62,16 @@ def show_facts(facts: Mapping[str, object]) -> None:
         if value not in (None, "", []):
             grid.add_row(Text(name), value if isinstance(value, Text) else text(value))
     console().print(grid)
+
+
+def write_file(path: Path, content: str) -> None:
+    """Write a file that a person named."""
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise OperationError(
+            f"{path} cannot be written: {error.strerror}", remedy="name a file in a folder that you may write to"
+        ) from error
 
 
 def say(line: str | Text) -> None:

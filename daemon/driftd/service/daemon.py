@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -36,8 +37,8 @@ STOP = 30.0  # seconds that the projects have to stop in order
 START = 60.0  # seconds asked of the service manager at a time, while first scans take longer
 DAY = 86400.0
 
-WebFactory: TypeAlias = Callable[[Path, CollectorRegistry, Callable[[], list[Check]]], Any]
-"""Makes the web application from the journal's path, the metrics and the checks."""
+WebFactory: TypeAlias = Callable[[Path, CollectorRegistry, Callable[[], list[Check]], Executor], Any]
+"""Makes the web application from the journal's path, the metrics, the checks and the workers."""
 
 
 def serve(
@@ -89,7 +90,7 @@ class Daemon:
         self._fed = 0.0
 
     def run(self, signals: Signals, web: WebFactory, sock: Any) -> None:
-        server = http.WebServer(web(self.journal.path, self.registry, self.health.checks), sock)
+        server = http.WebServer(web(self.journal.path, self.registry, self.health.checks, self.workers), sock)
         server.start()
         self._emit("daemon-started", version=__version__, pid=os.getpid(), listen=http.address(sock))
         self.fleet.want(self.settings.projects)

@@ -74,6 +74,10 @@ def incident(request: Request) -> Response:
     return answer(views.incident(request.app.state.journal, request.path_params["id"]))
 
 
+def explanation(request: Request) -> Response:
+    return answer(request.app.state.explainer.incident(request.app.state.journal, request.path_params["id"]))
+
+
 def runs(request: Request) -> Response:
     return answer(views.runs(request.app.state.journal, project_of(request), **page(request)))
 
@@ -110,5 +114,6 @@ ROUTES = [
     Route("/projects/{project}/models/{version}", model),
     Route("/projects/{project}/files", files),
     Route("/incidents/{id:int}", incident),
+    Route("/incidents/{id:int}/explanation", explanation),
     Route("/runs/{id:int}", run),
 ]

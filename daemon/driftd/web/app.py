@@ -1,6 +1,7 @@
 """The web application: routes, and what every answer carries."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -16,13 +17,16 @@ from driftd.errors import UsageError
 from driftd.journal import Journal
 from driftd.service.health import Check
 from driftd.web import api, health, pages
+from driftd.web.explainer import Explainer
 from driftd.web.guard import Guard
 
 STATIC = Path(__file__).with_name("static")
 
 
-def create_app(journal: Path, registry: CollectorRegistry, checks: Callable[[], Sequence[Check]]) -> Starlette:
-    """Make the application of a daemon: it reads the journal, and asks the daemon only for its checks."""
+def create_app(
+    journal: Path, registry: CollectorRegistry, checks: Callable[[], Sequence[Check]], executor: Executor
+) -> Starlette:
+    """Make the application of a daemon: it reads the journal, asks for the daemon's checks, and lets its workers explain."""
     app = Starlette(
         routes=[
             *health.ROUTES,
@@ -36,6 +40,7 @@ def create_app(journal: Path, registry: CollectorRegistry, checks: Callable[[], 
     app.state.journal = Journal.read_only(journal)
     app.state.registry = registry
     app.state.checks = checks
+    app.state.explainer = Explainer(executor)
     return app
 
 

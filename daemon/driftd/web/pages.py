@@ -92,6 +92,36 @@ def intake(request: Request) -> Response:
     )
 
 
+def distributions(request: Request) -> Response:
+    journal = request.app.state.journal
+    name = views.project(journal, request.path_params["project"]).name
+    return render(
+        request,
+        "why.html",
+        project=name,
+        incident=None,
+        heading=f"Distributions of {name}",
+        explained=request.app.state.explainer.project(journal, name),
+        names=("reference", "last window"),
+        missing="no window has been held against a reference yet",
+    )
+
+
+def explanation(request: Request) -> Response:
+    journal = request.app.state.journal
+    view = views.incident(journal, request.path_params["id"])
+    return render(
+        request,
+        "why.html",
+        project=view.project,
+        incident=view,
+        heading=f"Why incident {view.id} opened",
+        explained=request.app.state.explainer.incident(journal, view.id),
+        names=("reference", "from the onset to the alarm"),
+        missing="it is not about counted columns, or their counts were removed",
+    )
+
+
 def run(request: Request) -> Response:
     return render(request, "run.html", run=views.run(request.app.state.journal, request.path_params["id"]))
 
@@ -107,6 +137,8 @@ ROUTES = [
     Route("/projects/{project}", project),
     Route("/projects/{project}/models", models),
     Route("/projects/{project}/intake", intake),
+    Route("/projects/{project}/distributions", distributions),
     Route("/incidents/{id:int}", incident),
+    Route("/incidents/{id:int}/explanation", explanation),
     Route("/runs/{id:int}", run),
 ]

@@ -54,6 +54,11 @@ def share(value: float | None) -> float:
     return 0.0 if value is None or not math.isfinite(value) else round(100 * min(max(value, 0.0), 1.0), 2)
 
 
+def capitalise(text: str) -> str:
+    """Begin a sentence with a capital; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def prose(text: str) -> Markup:
     """Set what stands between backticks as code."""
     parts = str(text).split("`")
@@ -89,5 +94,5 @@ def count(value: int) -> str:
 
 FILTERS = {
     "ago": ago, "span": span, "stamp": stamp, "iso": iso, "score": score, "change": change, "tone": tone, "percent": percent, "count": count,
-    "share": share, "short": short, "size": size, "prose": prose, "day": day,
+    "share": share, "short": short, "size": size, "prose": prose, "capitalise": capitalise, "day": day,
 }  # fmt: skip

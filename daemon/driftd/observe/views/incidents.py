@@ -60,7 +60,6 @@ def incident(journal: Journal, incident_id: int) -> IncidentView:
 
 def _view(journal: Journal, row: Incident) -> IncidentView:
     answered = journal.rows("SELECT id FROM runs WHERE incident_id = ? ORDER BY id", row.id)
-    columns = row.detail.get("verdict", {}).get("columns", [])
     return IncidentView(
         id=row.id,
         project=row.project,
@@ -74,9 +73,15 @@ def _view(journal: Journal, row: Incident) -> IncidentView:
         onset_window=row.onset_window,
         retry_rows=row.retry_rows,
         runs=[each["id"] for each in answered],
-        columns=[_column(each) for each in sorted(columns, key=lambda c: (not c["drift"], -c["effect"]))],
+        columns=columns(row.detail.get("verdict", {})),
         files=row.detail.get("files", []),
     )
+
+
+def columns(verdict: dict[str, Any]) -> list[ColumnView]:
+    """Return what a verdict says of the columns: those that moved first, the largest effect first."""
+    said = sorted(verdict.get("columns", []), key=lambda c: (not c["drift"], -c["effect"]))
+    return [_column(each) for each in said]
 
 
 def _column(said: dict[str, Any]) -> ColumnView:
