@@ -25,6 +25,7 @@ COMMANDS = (
     "quarantine",
     "verify",
     "config",
+    "install",
 )
 
 

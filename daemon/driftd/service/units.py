@@ -1,0 +1,89 @@
+"""The files that make driftd a systemd service for given settings. They are only made here, never written."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from driftd.config import Settings
+from driftd.errors import UsageError
+from driftd.share import share_dir
+
+MARK = "# Written by `driftd install --systemd`; what you change belongs into a drop-in beside it.\n"
+STATE = Path("/var/lib/driftd")
+SYSTEM = Path("etc/systemd/system")
+SHIPPED_COMMAND = "ExecStart=/opt/driftd/bin/driftd run -c /etc/driftd/driftd.yaml"
+HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+
+
+class UnitFile(NamedTuple):
+    """One file: where it goes below the root folder, what it holds, and what it is for."""
+
+    place: Path
+    text: str
+    why: str
+
+
+def unit_files(settings: Settings, file: Path, program: Path, prefixes: Iterable[Path]) -> list[UnitFile]:
+    """Return the files for a program, whose Python lies in `prefixes`, and a settings file; all paths are absolute."""
+    if settings.state_dir != STATE:
+        raise UsageError(
+            f"state_dir is {settings.state_dir}, but the unit lets driftd write {STATE} alone",
+            remedy=f"leave state_dir out of {file}, or set it to {STATE}",
+        )
+    return [
+        UnitFile(SYSTEM / "driftd.service", _service(file, program), "the hardened unit"),
+        UnitFile(Path("etc/sysusers.d/driftd.conf"), _shipped("driftd.sysusers"), "the user that it runs as"),
+        UnitFile(Path("etc/tmpfiles.d/driftd.conf"), _shipped("driftd.tmpfiles"), "its folders"),
+        *_drop_ins(settings, file, (program.parent, *prefixes)),
+    ]
+
+
+def _shipped(name: str) -> str:
+    return MARK + (share_dir() / "systemd" / name).read_text(encoding="utf-8")
+
+
+def _service(file: Path, program: Path) -> str:
+    return _shipped("driftd.service").replace(SHIPPED_COMMAND, f"ExecStart={_word(program)} run -c {_word(file)}")
+
+
+def _drop_ins(settings: Settings, file: Path, programs: Iterable[Path]) -> Iterator[UnitFile]:
+    written = writable(settings)
+    place = SYSTEM / "driftd.service.d"
+    lines = f"[Service]\nReadWritePaths={' '.join(map(_word, written))}\n"
+    yield UnitFile(place / "10-paths.conf", MARK + lines, "repositories and sources, which it writes")
+    stages = [folder for project in settings.projects.values() for folder in project.retrain.env.path]
+    homely = _outermost(path for path in (*written, file.parent, *map(_environment, (*programs, *stages))) if _private(path))
+    if homely:
+        shown = [path for path in homely if path not in written]
+        lines = "[Service]\nProtectHome=tmpfs\n"
+        lines += f"BindReadOnlyPaths={' '.join(map(_word, shown))}\n" if shown else ""
+        kept = [path for path in homely if path in written]
+        lines += f"BindPaths={' '.join(map(_word, kept))}\n" if kept else ""
+        yield UnitFile(place / "20-home.conf", MARK + lines, "what lies in a home folder, which the unit hides else")
+
+
+def writable(settings: Settings) -> list[Path]:
+    """Return the folders beside its state that the daemon writes in."""
+    folders = (path for project in settings.projects.values() for path in (project.repository, project.source.path))
+    return _outermost(folders)
+
+
+def _environment(folder: Path) -> Path:
+    """Return the whole virtual environment that a `bin` belongs to."""
+    return folder.parent if folder.name == "bin" else folder
+
+
+def _private(path: Path) -> bool:
+    return any(path.is_relative_to(home) for home in HOMES)
+
+
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    found = sorted(set(paths))
+    return [path for path in found if not any(path != other and path.is_relative_to(other) for other in found)]
+
+
+def _word(path: Path) -> str:
+    """Write a path so that systemd reads it as one word and expands nothing in it."""
+    plain = str(path).replace("%", "%%").replace("$", "$$")
+    return plain if shlex.quote(str(path)) == str(path) else '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
