@@ -1,5 +1,6 @@
 """`driftd install --systemd`: writes units for these settings, and says what each is for and what comes next."""
 
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,11 +20,13 @@ def register(app: typer.Typer) -> None:
 
 def install(
     config: Config = None,
-    systemd: Annotated[bool, typer.Option("--systemd", help="As a service of systemd; the only kind there is.")] = False,
+    systemd: Annotated[
+        bool, typer.Option("--systemd", help="As a service of systemd; the only kind there is.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show every file, and write none.")] = False,
-    root: Annotated[
-        Path, typer.Option(metavar="DIR", help="Write below another folder, such as an image's.")
-    ] = Path("/"),
+    root: Annotated[Path, typer.Option(metavar="DIR", help="Write below another folder, such as an image's.")] = Path(
+        "/"
+    ),
 ) -> None:
     """Write a hardened systemd service that runs driftd with these settings. It starts nothing."""
     from driftd import config as settings_of
@@ -73,14 +76,15 @@ def _write(files: Sequence["UnitFile"], root: Path) -> None:
             place.chmod(0o644)
         except OSError as error:
             raise OperationError(f"{place}: {error.strerror}", remedy="sudo driftd install --systemd") from error
-        rows.append((place, "written" if before is None else "as it was" if before == file.text else "renewed", file.why))
+        rows.append(
+            (place, "written" if before is None else "as it was" if before == file.text else "renewed", file.why)
+        )
     output.show_table(("file", "", "what it is"), rows)
 
 
 def _explain(folders: Sequence[Path]) -> None:
-    import shlex
-
     from driftd.cli import output
+    from driftd.share import share_dir
 
     owned = " ".join(shlex.quote(str(folder)) for folder in folders)
     output.say("\nWhat comes next, as root:")
@@ -92,7 +96,7 @@ def _explain(folders: Sequence[Path]) -> None:
         "systemd-analyze security driftd",
     ):
         output.say(f"    {line}")
-    examples = "network.conf (remotes, webhooks), credentials.conf, jit.conf, and a .path unit that reloads a server"
-    from driftd.share import share_dir
-
-    output.say(f"\nThe unit reaches no other machine. Examples of drop-ins that let it, and others, are in\n{share_dir() / 'systemd' / 'examples'}: {examples}.")
+    output.say(
+        "\nThe unit reaches no other machine. Drop-ins that let it (network.conf), that hand over keys (credentials.conf) or let stages\n"
+        f"compile (jit.conf), and a unit that reloads a server on promotion, are in {share_dir() / 'systemd' / 'examples'}."
+    )

@@ -31,11 +31,16 @@ def unit_files(settings: Settings, file: Path, program: Path, prefixes: Iterable
             f"state_dir is {settings.state_dir}, but the unit lets driftd write {STATE} alone",
             remedy=f"leave state_dir out of {file}, or set it to {STATE}",
         )
+    if _private(file):
+        raise UsageError(
+            f"{file} is in a home folder, which the unit hides",
+            remedy="move the settings to /etc/driftd/driftd.yaml, where driftd looks for them",
+        )
     return [
         UnitFile(SYSTEM / "driftd.service", _service(file, program), "the hardened unit"),
         UnitFile(Path("etc/sysusers.d/driftd.conf"), _shipped("driftd.sysusers"), "the user that it runs as"),
         UnitFile(Path("etc/tmpfiles.d/driftd.conf"), _shipped("driftd.tmpfiles"), "its folders"),
-        *_drop_ins(settings, file, (program.parent, *prefixes)),
+        *_drop_ins(settings, (program.parent, *prefixes)),
     ]
 
 
@@ -47,20 +52,21 @@ def _service(file: Path, program: Path) -> str:
     return _shipped("driftd.service").replace(SHIPPED_COMMAND, f"ExecStart={_word(program)} run -c {_word(file)}")
 
 
-def _drop_ins(settings: Settings, file: Path, programs: Iterable[Path]) -> Iterator[UnitFile]:
-    written = writable(settings)
+def _drop_ins(settings: Settings, programs: Iterable[Path]) -> Iterator[UnitFile]:
     place = SYSTEM / "driftd.service.d"
-    lines = f"[Service]\nReadWritePaths={' '.join(map(_word, written))}\n"
-    yield UnitFile(place / "10-paths.conf", MARK + lines, "repositories and sources, which it writes")
-    stages = [folder for project in settings.projects.values() for folder in project.retrain.env.path]
-    homely = _outermost(path for path in (*written, file.parent, *map(_environment, (*programs, *stages))) if _private(path))
-    if homely:
-        shown = [path for path in homely if path not in written]
-        lines = "[Service]\nProtectHome=tmpfs\n"
-        lines += f"BindReadOnlyPaths={' '.join(map(_word, shown))}\n" if shown else ""
-        kept = [path for path in homely if path in written]
-        lines += f"BindPaths={' '.join(map(_word, kept))}\n" if kept else ""
-        yield UnitFile(place / "20-home.conf", MARK + lines, "what lies in a home folder, which the unit hides else")
+    written = writable(settings)
+    text = f"[Service]\nReadWritePaths={_words(written)}\n"
+    yield UnitFile(place / "10-paths.conf", MARK + text, "repositories and sources, which it writes")
+    stages = (folder for project in settings.projects.values() for folder in project.retrain.env.path)
+    read = _outermost(map(_environment, (*programs, *stages)))
+    binds = {
+        "BindPaths": [path for path in written if _private(path)],
+        "BindReadOnlyPaths": [path for path in read if _private(path)],
+    }
+    lines = [f"{name}={_words(paths)}\n" for name, paths in binds.items() if paths]
+    if lines:
+        text = "[Service]\nProtectHome=tmpfs\n" + "".join(lines)
+        yield UnitFile(place / "20-home.conf", MARK + text, "what it needs of home folders, which the unit hides")
 
 
 def writable(settings: Settings) -> list[Path]:
@@ -81,6 +87,10 @@ def _private(path: Path) -> bool:
 def _outermost(paths: Iterable[Path]) -> list[Path]:
     found = sorted(set(paths))
     return [path for path in found if not any(path != other and path.is_relative_to(other) for other in found)]
+
+
+def _words(paths: Iterable[Path]) -> str:
+    return " ".join(map(_word, paths))
 
 
 def _word(path: Path) -> str:
