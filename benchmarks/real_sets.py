@@ -42,7 +42,9 @@ def alarms(folder: Path, case: Case) -> list[tuple[int, list[str]]]:
     command = [sys.executable, "-m", "driftd", "replay", str(folder / case.name / "data.parquet"), *words]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     lines = (json.loads(line) for line in said.splitlines())
-    return [(line["row_end"], [c["name"] for c in line["columns"] if c["drift"]]) for line in lines if line["drift"]]
+    return [
+        (line["row_end"], [c["name"] for c in line["columns"] if c["drift"]]) for line in lines if line.get("drift")
+    ]
 
 
 def main() -> None:

@@ -91,6 +91,9 @@ def show(lines: Iterator[dict[str, Any]]) -> None:
     console = Console()
     windows = unarmed = alarms = 0
     for line in lines:
+        if "incident" in line:
+            console.print(f"  incident {line['incident']}: {told(line)}", highlight=False)
+            continue
         windows += 1
         unarmed += not line["armed"]
         alarms += line["drift"]
@@ -104,6 +107,13 @@ def show(lines: Iterator[dict[str, Any]]) -> None:
         elif line["quality"]:
             console.print(f"row {line['row_end']}: [bold yellow]broken data[/]: {'; '.join(line['problems'])}")
     console.print(f"{windows} windows, {alarms} alarms, {unarmed} windows not judged")
+
+
+def told(incident: dict[str, Any]) -> str:
+    """Say what an incident was."""
+    if incident["regime"] is not None:
+        return f"[bold]recurring[/], regime {incident['regime']} has come back, since row {incident['onset_row']}"
+    return f"[bold]{incident['pattern']}[/], since row {incident['onset_row']}"
 
 
 def show_tried(tried: Iterable["Tried"], known: int) -> None:

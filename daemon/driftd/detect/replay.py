@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from driftd.detect.aftermath import Aftermath
 from driftd.detect.decay import with_loss
 from driftd.detect.history import BUCKETS_A_SPAN, SPANS, History
 from driftd.detect.monitor import step
+from driftd.detect.pattern import AFTER
 from driftd.detect.reference import Reference
 from driftd.detect.regime import COLLECTING, MOVING, settled
 from driftd.detect.settings import DriftSettings
@@ -48,6 +50,10 @@ class Stream:
         self.position += rows
         return taken
 
+    def rest(self) -> list[pa.RecordBatch]:
+        """Return what is left, less than was last asked for."""
+        return [*self.waiting, *self.batches]
+
     def give_back(self, batches: Sequence[pa.RecordBatch]) -> None:
         """Put rows back to the front."""
         self.waiting.extendleft(reversed(batches))
@@ -66,9 +72,11 @@ def replay_rows(
 
     While that still moves, windows are not judged, and the newest rows are the reference. Without `explain` no columns are told.
     """
-    stream = Stream(iter(batches))
+    stream, aftermath = Stream(iter(batches)), Aftermath(settings)
     waits = 0
     while rows := stream.take(reference_rows):
+        if aftermath.waiting:
+            yield aftermath.tell(windows_of(rows, settings.window_rows))
         reference, history = _build(rows, columns, settings), History()
         while window := stream.take(settings.window_rows):
             if reference.moving and waits:
@@ -77,19 +85,17 @@ def replay_rows(
                 rows = last([*rows, *window], reference_rows)
                 reference = _build(rows, columns, settings)
                 continue
-            done = step(
-                reference,
-                history,
-                Profile.of(reference.layout, with_loss(window, reference.score)),
-                settings,
-                explain=explain,
-            )
+            counted = Profile.of(reference.layout, with_loss(window, reference.score))
+            done = step(reference, history, counted, settings, explain=explain)
+            aftermath.judged(reference, counted, done.verdict, stream.position)
             reference, history = done.reference, done.history
             yield _line(stream.position, done.verdict)
             if done.verdict.alarm:
                 stream.give_back(window)
                 waits = settings.patience
                 break
+    if aftermath.waiting and (rest := stream.rest()):
+        yield aftermath.tell(windows_of(rest, settings.window_rows))
 
 
 def replay_daemon(
@@ -100,23 +106,38 @@ def replay_daemon(
     rows = stream.take(reference_rows)
     if rows is None:
         return
-    reference, history = _build(rows, columns, settings), History()
+    reference, history, aftermath = _build(rows, columns, settings), History(), Aftermath(settings)
     recent: deque[list[pa.RecordBatch]] = deque(maxlen=MEMORY)
     regime: list[list[pa.RecordBatch]] | None = None
+    since: list[list[pa.RecordBatch]] = []
     while window := stream.take(settings.window_rows):
         if regime is not None:
             regime.append(window)
+            since.append(window)
             yield _line(stream.position, Verdict(armed=False, reason=COLLECTING))
-            if (found := _watchable(regime, columns, settings)) is not None:
+            found = _watchable(regime, columns, settings)
+            if aftermath.waiting and (found is not None or len(since) >= AFTER):
+                yield aftermath.tell(since)
+            if found is not None:
                 reference, history, regime = found, History(), None
                 recent.clear()
             continue
         recent.append(window)
-        done = step(reference, history, Profile.of(reference.layout, with_loss(window, reference.score)), settings)
+        counted = Profile.of(reference.layout, with_loss(window, reference.score))
+        done = step(reference, history, counted, settings)
+        aftermath.judged(reference, counted, done.verdict, stream.position)
         reference, history = done.reference, done.history
         yield _line(stream.position, done.verdict)
         if done.verdict.change:
-            regime = list(recent)[-1 - (done.verdict.onset_windows_back or 0) :]
+            regime, since = list(recent)[-1 - (done.verdict.onset_windows_back or 0) :], [window]
+    if aftermath.waiting:
+        yield aftermath.tell(since)
+
+
+def windows_of(batches: Sequence[pa.RecordBatch], rows: int) -> list[list[pa.RecordBatch]]:
+    """Cut rows into whole windows."""
+    stream = Stream(iter(batches))
+    return list(iter(lambda: stream.take(rows), None))
 
 
 def last(batches: Sequence[pa.RecordBatch], rows: int) -> list[pa.RecordBatch]:

@@ -59,8 +59,8 @@ def tune(
         tried = replace(settings, false_alarms=budget, min_effect=floor)
         armed, alarms = 0, []
         for line in judge(tried):
-            armed += line["armed"]
-            if line["drift"]:
+            armed += line.get("armed", False)
+            if line.get("drift"):
                 alarms.append(line["row_end"])
         yield score(tried, tuple(alarms), armed, sorted(changes))
 

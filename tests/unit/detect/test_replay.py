@@ -16,8 +16,13 @@ def stream(rows: int, change: int, seed: int = 0):
     return numbers(table)
 
 
-def lines(way, rows, schema, cuts=()):
+def everything(way, rows, schema, cuts=()):
     return list(way(pieces(rows, cuts), schema.columns, SETTINGS, reference_rows=400))
+
+
+def lines(way, rows, schema, cuts=()):
+    """Return the lines of windows, without what is said of incidents."""
+    return [line for line in everything(way, rows, schema, cuts) if "row_end" in line]
 
 
 @WAYS
@@ -33,7 +38,30 @@ def test_a_line_depends_on_the_rows_up_to_it_alone(way) -> None:
 @WAYS
 def test_lines_do_not_depend_on_how_the_rows_are_read(way) -> None:
     rows, schema = stream(2000, 1000)
-    assert lines(way, rows, schema) == lines(way, rows, schema, cuts=(3, 399, 450, 451, 1333))
+    assert everything(way, rows, schema) == everything(way, rows, schema, cuts=(3, 399, 450, 451, 1333))
+
+
+@WAYS
+def test_an_alarm_is_explained_once_the_windows_after_it_are_there(way) -> None:
+    said = everything(way, *stream(2500, 1000))
+    [(place, told)] = [(place, line) for place, line in enumerate(said) if "incident" in line]
+    assert told == {"incident": 1, "alarm_row_end": 1050, "pattern": "sudden", "onset_row": 1000, "regime": None}
+    assert said[place - 1]["row_end"] <= 1050 + 12 * 50
+
+
+@WAYS
+def test_a_regime_that_comes_back_is_recognised(way) -> None:
+    rng = np.random.default_rng(1)
+    table = rng.normal(size=(4000, 3))
+    table[1500:2800, 0] += 2
+    told = [line for line in everything(way, *numbers(table)) if "incident" in line]
+    assert [(each["pattern"], each["regime"]) for each in told] == [("sudden", None), ("recurring", 1)]
+
+
+@WAYS
+def test_a_stream_that_ends_behind_an_alarm_tells_what_it_can(way) -> None:
+    told = [line for line in everything(way, *stream(1200, 1000)) if "incident" in line]
+    assert [(each["alarm_row_end"], each["onset_row"]) for each in told] == [(1050, 1000)]
 
 
 def test_after_an_alarm_the_next_rows_are_the_reference() -> None:
