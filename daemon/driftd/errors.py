@@ -10,6 +10,7 @@ DriftdError                      exit  raised when
 ├── OperationError                5    something that driftd tried did not work
 │   ├── CommandError              5    a program (git, dvc, a stage) failed; carries its output
 │   ├── CommandTimeoutError       5    a program ran longer than it may
+│   ├── CommandLimitError         5    a program used more memory or disk than it may
 │   ├── JournalError              5    the journal cannot be opened, read or written
 │   └── RepositoryError           5    the DVC repository is not in a state that driftd can work with
 └── RefusedError                  5    driftd could, but must not: a limit, a gate or a missing token
@@ -96,6 +97,10 @@ class CommandError(OperationError):
 
 class CommandTimeoutError(CommandError):
     """A program ran longer than it may."""
+
+
+class CommandLimitError(CommandError):
+    """A program used more memory or disk than it may."""
 
 
 class JournalError(OperationError):

@@ -12,6 +12,7 @@ from driftd.config import Settings
 ROOT = Path(__file__).parents[2]
 ANNOTATED = ROOT / "config" / "driftd.yaml"
 SCHEMA = Settings.model_json_schema(by_alias=True)
+SHAPES = {"budget": "windows", "size": "iB", "duration": "min"}  # what tells the pattern of a value with a unit
 ITSELF = "NAME"  # stands for the name of a project
 
 Where = tuple[str, ...]
@@ -72,8 +73,14 @@ def _mapping(schema: dict[str, Any]) -> str:
 
 def _plain(schema: dict[str, Any]) -> str:
     if schema["type"] == ["string", "number"]:
-        return "budget" if "windows" in schema["pattern"] else "duration"
-    named = {"string": "text", "integer": "whole number", "number": "number", "null": "`null`"}
+        return next(name for name in SHAPES if SHAPES[name] in schema["pattern"])
+    named = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "null": "`null`",
+        "boolean": "`true`, `false`",
+    }
     return "path" if schema.get("format") == "path" else named[schema["type"]]
 
 

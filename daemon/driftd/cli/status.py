@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from driftd.cli.state import State
     from driftd.observe.views import ProjectView
+    from driftd.observe.views.overview import HeldView
 
 PATIENCE = 2.0  # seconds that the daemon has to say what troubles it
 
@@ -109,8 +110,14 @@ def _show(view: "ProjectView", problem: str | None) -> None:
         "  waiting": f"{view.windows_waiting} windows" if view.windows_waiting else None,
         "  quarantine": output.text(f"{refused} files; see `driftd quarantine list`", "yellow") if refused else None,
         "  incident": "; ".join(f"{each.id} ({each.kind}, {each.state}): {each.summary}" for each in view.incidents),
+        "  held": view.held and output.text(_held(view.held), "yellow"),
         "  last run": view.run and f"{view.run.id} {view.run.state}" + (f": {view.run.sentence}" if view.run.sentence else ""),
     })  # fmt: skip
+
+
+def _held(held: "HeldView") -> str:
+    until = f", until {held.until:%Y-%m-%d %H:%M:%S} UTC" if held.until else ""
+    return f"by the gate {held.gate}: {held.reason}{until}"
 
 
 def _evidence(view: "ProjectView") -> str | None:

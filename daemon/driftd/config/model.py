@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-from driftd.config.units import Budget, Duration
+from driftd.config.units import Budget, Crontab, Duration, Size
 
 KindName = Literal["numeric", "categorical", "boolean", "datetime", "text", "entities"]
 StatisticName = Literal[
@@ -152,12 +152,28 @@ class Retrain(Section):
     """The DVC-tracked output that is served, relative to the repository."""
     min_rows: Whole = Field(200, ge=1)
     """Rows of the new regime that a run waits for."""
+    min_labels: Annotated[Whole, Field(ge=1)] | None = None
+    """Labelled rows of the new regime that a run waits for, where the project has labels; null: as many as `min_rows`."""
+    schedule: Crontab | None = None
+    """When to train whatever the data say, as five crontab fields in UTC: `0 3 * * sun`; not without new rows."""
+    max_age: Annotated[Duration, Field(gt=0)] | None = None
+    """Train when the last training is this long ago, and new rows are there."""
+    every_rows: Annotated[Whole, Field(ge=1)] | None = None
+    """Train when so many rows have come since the last training."""
+    on_base: Annotated[bool, Field(strict=True)] = False
+    """Train when the base has other commits than at the last run."""
     cooldown: Duration = 6 * 3600.0
     """Time between the end of a run and the start of the next."""
     max_per_day: Whole = Field(4, ge=1)
     """Runs in any 24 hours."""
     timeout: Duration = Field(2 * 3600.0, gt=0)
     """Time limit of one `dvc repro`."""
+    memory: Annotated[Size, Field(gt=0)] | None = None
+    """Memory that the processes of one `dvc repro` may hold together; null: what the machine has."""
+    nice: Whole = Field(5, ge=0, le=19)
+    """How far stages stand back for other processes, added to the daemon's own niceness."""
+    free_disk: Size = 1e9
+    """Free space below which no run starts, and one that has started is ended."""
     env: StageEnvironment = StageEnvironment()
     """The stages' environment."""
 

@@ -50,6 +50,8 @@ _EXPECTED = {
     "finite_number": "a finite number",
     "string_type": "a text",
     "path_type": "a path",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
 }
 
 

@@ -1,4 +1,4 @@
-"""Values with a unit, as people write them: durations and false-alarm budgets."""
+"""Values with a unit, as people write them: durations, sizes, schedules and false-alarm budgets."""
 
 import re
 from typing import Annotated, Any
@@ -7,6 +7,20 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|d|w)\s*")
+_SIZES = {
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)\s*")
+_CRON_FIELDS = ("minute", "hour", "day", "month", "day of the week")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _BUDGET = re.compile(r"\s*1 per (\d+(?:\.\d+)?) windows?\s*")
 
 
@@ -18,6 +32,31 @@ def seconds(value: Any) -> float:
     if not match:
         raise ValueError(f"{value!r} is no duration; write it like 30s, 15min, 6h, 1d or 2w")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def size_in_bytes(value: Any) -> float:
+    """Return the bytes that `value` stands for: a number, or a text such as `512MB`, `8GB`, `8GiB`."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError(f"{value!r} is no size; write it like 512MB, 8GB or 8GiB")
+    return float(match[1]) * _SIZES[match[2]]
+
+
+def crontab(value: Any) -> str:
+    """Return five crontab fields in which days of the week have names, because cron and APScheduler count them differently."""
+    fields = value.split() if isinstance(value, str) else []
+    if len(fields) != len(_CRON_FIELDS):
+        raise ValueError(f"{value!r} is no schedule; write five fields as crontab has them, like `0 3 * * sun`")
+    fields[-1] = re.sub(r"(?<![/\d])[0-7](?!\d)", lambda day: _DAYS[int(day[0]) % 7], fields[-1].lower())
+    from apscheduler.triggers.cron import CronTrigger
+
+    try:
+        CronTrigger.from_crontab(" ".join(fields), timezone="UTC")
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no schedule: {error}") from error
+    return " ".join(fields)
 
 
 def windows_per_false_alarm(value: Any) -> float:
@@ -35,6 +74,14 @@ Duration = Annotated[
     BeforeValidator(seconds),
     WithJsonSchema({"type": ["string", "number"], "pattern": r"^\s*\d+(\.\d+)?\s*(s|min|h|d|w)\s*$", "minimum": 0}),
 ]
+Size = Annotated[
+    float,
+    BeforeValidator(size_in_bytes),
+    WithJsonSchema(
+        {"type": ["string", "number"], "pattern": r"^\s*\d+(\.\d+)?\s*([kMGT]?B|[KMGT]iB)\s*$", "minimum": 0}
+    ),
+]
+Crontab = Annotated[str, BeforeValidator(crontab)]
 Budget = Annotated[
     float,
     BeforeValidator(windows_per_false_alarm),

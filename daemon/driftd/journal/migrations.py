@@ -180,6 +180,9 @@ STEPS = (
     CREATE INDEX windows_by_state ON windows(project, state, number);
     CREATE INDEX events_by_kind ON events(kind, project, id);
     """,
+    """
+    ALTER TABLE windows ADD COLUMN labelled INTEGER;
+    """,
 )
 
 

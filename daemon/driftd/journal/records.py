@@ -107,6 +107,7 @@ class Window(Record, frozen=True, kw_only=True):
     evidence: float | None
     judged_at: float | None
     batch: str | None  # the batch that brought its rows into the dataset of a champion
+    labelled: int | None  # how many of its rows have a label; None where nobody has counted
 
 
 class IncidentState(StrEnum):

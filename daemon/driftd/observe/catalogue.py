@@ -52,6 +52,8 @@ METRICS = (
     Metric("driftd_last_incident_timestamp_seconds", "gauge", "When an incident was last opened.", PROJECT),
     Metric("driftd_runs_total", "counter", "Runs that have ended, by outcome.", ("project", "outcome")),
     Metric("driftd_runs_active", "gauge", "Runs that have not ended, by state.", ("project", "state")),
+    Metric("driftd_run_held", "gauge", "Whether a gate holds the next run back.", ("project", "gate")),
+    Metric("driftd_run_held_until_timestamp_seconds", "gauge", "When the gate that holds the next run opens, if a clock opens it.", PROJECT),
     Metric("driftd_last_run_timestamp_seconds", "gauge", "When a run last ended this way.", ("project", "outcome")),
     Metric("driftd_run_step_duration_seconds", "histogram", "How long the steps of runs took.", ("project", "step")),
     Metric("driftd_model_info", "info", "Version of the champion.", ("project", "version")),

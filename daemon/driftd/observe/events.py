@@ -33,6 +33,7 @@ KINDS: dict[str, Meaning] = {
     "incident-moved": Meaning("warning", "incidents", "the data changed again while the incident was open"),
     "incident-unresolved": Meaning("warning", "incidents", "a run did not answer the incident; it is tried again with more rows"),
     "incident-closed": Meaning("notice", "incidents", "the incident is over, by promotion, recovery or a person"),
+    "run-held": Meaning("notice", None, "a gate holds the next run back; which one, and until when"),
     "run-started": Meaning("notice", "runs", "a run began"),
     "run-step": Meaning("info", "runs", "a step of a run has ended"),
     "run-waiting": Meaning("warning", "runs", "a candidate is better and waits for a person's approval"),

@@ -12,7 +12,8 @@ from driftd.journal.records import FileState, IncidentState, RunState, WindowSta
 COLUMNS = 200  # columns of a project that are exported
 SCORES = 50  # scores of a champion that are exported
 LABEL = 64  # characters of a label that names something of the user's
-KINDS = ("drift", "label-drift", "score", "schema", "quality", "request")
+KINDS = ("drift", "label-drift", "score", "schema", "quality", "request", "schedule", "age", "rows", "base", "alert")
+GATES = ("paused", "quality", "rows", "labels", "disk", "cooldown", "max_per_day", "backoff", "approval")
 OUTCOMES = (RunState.PROMOTED, RunState.KEPT, RunState.FAILED, RunState.STOPPED)
 ACTIVE = (RunState.RUNNING, RunState.WAITING)
 BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200)  # seconds of a step
@@ -37,8 +38,14 @@ def read(journal: Journal, projects: Sequence[str]) -> Iterator[Reading]:
 
 
 def _project(journal: Journal, project: str) -> Iterator[Reading]:
-    state = journal.rows("SELECT state FROM projects WHERE name = ?", project)
+    state = journal.rows(
+        "SELECT state, detail ->> '$.held.gate' AS gate, detail ->> '$.held.until' AS at FROM projects WHERE name = ?",
+        project,
+    )
     yield Reading("driftd_project_paused", (project,), bool(state) and state[0]["state"] == "paused")
+    for gate in GATES:
+        yield Reading("driftd_run_held", (project, gate), bool(state) and state[0]["gate"] == gate)
+    yield from _when("driftd_run_held_until_timestamp_seconds", (project,), state)
     query = "SELECT count(*) AS n FROM requests WHERE state = 'waiting' AND project = ?"
     yield Reading("driftd_requests_waiting", (project,), journal.rows(query, project)[0]["n"])
     query = (

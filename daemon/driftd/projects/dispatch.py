@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
 from driftd.config import Project
@@ -9,6 +10,8 @@ from driftd.journal import Journal, tables
 from driftd.journal.records import Incident, IncidentState, ProjectState, Run, RunState
 from driftd.observe import logs
 from driftd.projects import gates, incidents, quality
+from driftd.projects.asking import Asking
+from driftd.projects.labels import FRESH, Labels
 from driftd.retrain.runner import Runner
 
 
@@ -22,6 +25,8 @@ class Dispatcher:
         self.settings = settings
         self.journal = journal
         self.runner = runner
+        self.labels = Labels(name, settings, journal, runner)
+        self.asking = Asking(name, settings, journal, runner)
         self.held: gates.Held | None = None
         self._wake = wake
         self._stop = threading.Event()
@@ -36,12 +41,32 @@ class Dispatcher:
         if run is not None:
             if run.state is RunState.RUNNING:
                 self._execute(run.id)
+            self._hold(gates.approval(run.id) if run.state is RunState.WAITING else None)
             return
-        self.held = None
+        self._hold(self._next())
+
+    def _next(self) -> gates.Held | None:
+        """Begin the next run, or return what holds it."""
         if tables.projects.get(self.journal, self.name).state is ProjectState.NEW:
-            self._first_model()
-        elif (incident := incidents.drifting(self.journal, self.name)) is not None:
-            self._answer(incident)
+            return self._first_model()
+        incident = incidents.drifting(self.journal, self.name) or self.asking.step()
+        return self._answer(incident) if incident is not None else None
+
+    def _hold(self, held: gates.Held | None) -> None:
+        """Remember which gate holds the next run, where commands, pages and metrics find it."""
+        before, self.held = self.held, held
+        if held == before and before is not None:
+            return
+        said = asdict(held) if held else {}
+        with self.journal.write():
+            detail = tables.projects.get(self.journal, self.name).detail
+            known = detail.get("held", {})
+            if said == known:
+                return
+            others = {name: value for name, value in detail.items() if name != "held"}
+            tables.projects.set(self.journal, "name = ?", self.name, detail=others | ({"held": said} if said else {}))
+            if held is not None and held.gate != known.get("gate"):
+                self.journal.emit("run-held", project=self.name, **said)
 
     @property
     def busy(self) -> bool:
@@ -63,32 +88,47 @@ class Dispatcher:
                 with self.journal.write():
                     incidents.settle(self.journal, run, int(run.plan.get("regime_rows", 0)))
 
-    def _first_model(self) -> None:
-        """Without a champion nothing can be watched, so only failures hold this run back."""
+    def _first_model(self) -> gates.Held | None:
+        """Without a champion nothing can be watched, so only failures and a full disk hold this run back."""
         failed = tables.runs.all(self.journal, "project = ?", self.name, order="id")
-        self.held = gates.backoff(self._facts(failed, rows=0, needed=0, failures=len(failed)))
-        if self.held is None:
+        facts = self._facts(failed, rows=0, needed=0, failures=len(failed))
+        held = gates.backoff(facts) or gates.disk(self.runner.shortage())
+        if held is None:
             self._begin("first-model", None, {"windows": None, "regime_from": None})
+        return held
 
-    def _answer(self, incident: Incident) -> None:
+    def _answer(self, incident: Incident) -> gates.Held | None:
+        settings = self.settings.retrain
         hurried = "hurried_by" in incident.detail
         rows = self._rows_from(incident.onset_window) if incident.onset_window else 0
-        needed = 0 if hurried else incident.retry_rows or self.settings.retrain.min_rows
+        asked = hurried or incident.kind in incidents.ASKED
+        needed = 0 if asked else incident.retry_rows or settings.min_rows
         runs = tables.runs.all(
             self.journal, "project = ? AND cause <> 'first-model'", self.name, order="id DESC LIMIT 100"
         )
         facts = self._facts(runs[::-1], rows=rows, needed=needed, failures=incident.detail.get("failures", 0))
-        self.held = gates.held(self.settings.retrain, facts)
-        if self.held is None:
+        if rows >= needed:  # counting labels reads the rows
+            facts = self._with_labels(facts, None if asked else incident.onset_window)
+        held = gates.held(settings, facts) or gates.disk(self.runner.shortage())
+        if held is None:
             cause = "person" if hurried else incident.kind
             self._begin(cause, incident, self._plan(incident, rows))
+        return held
+
+    def _with_labels(self, facts: gates.Facts, onset: int | None) -> gates.Facts:
+        """Count the labelled rows of the new regime; where somebody asked for the run, of all that no champion has seen."""
+        first = onset or 0
+        if not self.labels.known or not tables.windows.count(self.journal, FRESH, self.name, first):
+            return facts
+        wanted = self.settings.retrain.min_labels or self.settings.retrain.min_rows
+        return replace(facts, labelled=self.labels.count(first), labels_needed=wanted if onset else 1)
 
     def _plan(self, incident: Incident, rows: int) -> dict[str, Any]:
         """Fix what the run works on: every window that was judged and is in no champion's dataset yet."""
         found = self.journal.rows(
-            "SELECT min(number) AS first, max(number) AS last FROM windows"
-            " WHERE project = ? AND state NOT IN ('closed', 'held') AND batch IS NULL",
+            f"SELECT min(number) AS first, max(number) AS last FROM windows WHERE {FRESH}",  # noqa: S608  # a constant
             self.name,
+            0,
         )[0]
         windows = None if found["first"] is None else [found["first"], found["last"]]
         return {"windows": windows, "regime_from": incident.onset_window, "regime_rows": rows}
@@ -102,6 +142,8 @@ class Dispatcher:
             now=self.journal.clock(),
             rows=rows,
             needed=needed,
+            labelled=None,
+            labels_needed=0,
             paused=tables.projects.get(self.journal, self.name).state is ProjectState.PAUSED,
             broken=quality.opened(self.journal, self.name) is not None,
             ended=tuple(run.ended_at for run in runs if run.ended_at is not None),

@@ -15,7 +15,9 @@ class Facts:
 
     now: float
     rows: int  # rows of the new regime
-    needed: int  # rows that the run waits for; 0 where a person asked for it
+    needed: int  # rows that the run waits for; 0 where a person or a trigger asked for it
+    labelled: int | None  # of these rows; None where the project has no labels
+    labels_needed: int
     paused: bool
     broken: bool  # a quality incident is open
     ended: tuple[float, ...]  # when runs of the project ended, oldest first
@@ -44,6 +46,8 @@ def held(settings: Retrain, facts: Facts) -> Held | None:
         return BROKEN
     if facts.rows < facts.needed:
         return Held("rows", f"{facts.rows} of {facts.needed} rows of the new regime are there")
+    if facts.labelled is not None and facts.labelled < facts.labels_needed:
+        return Held("labels", f"{facts.labelled} of {facts.labels_needed} labelled rows are there")
     clocks = (cooldown(settings, facts), per_day(settings, facts), backoff(facts))
     return max((gate for gate in clocks if gate), key=lambda gate: gate.until or 0.0, default=None)
 
@@ -69,3 +73,13 @@ def backoff(facts: Facts) -> Held | None:
         return None
     until = facts.ended[-1] + min(BACKOFF_FIRST * 2.0 ** (facts.failures - 1), BACKOFF_LAST)
     return Held("backoff", f"the last {facts.failures} runs failed", until) if facts.now < until else None
+
+
+def disk(shortage: str | None) -> Held | None:
+    """Hold while less than `retrain.free_disk` is free."""
+    return Held("disk", shortage) if shortage else None
+
+
+def approval(run: int) -> Held:
+    """What holds a run that waits for a person."""
+    return Held("approval", f"run {run} waits for `driftd approve {run}`")

@@ -1,5 +1,6 @@
 """What opens, answers and closes an incident. Every function is called inside one journal write."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from driftd.journal import Journal, tables
@@ -7,11 +8,22 @@ from driftd.journal.records import Incident, IncidentState, Run, RunState
 
 LIVE = "project = ? AND state <> 'closed'"
 NAMED = 3  # columns that a summary names
+ALARMS = ("drift", "label-drift", "score")  # opened by windows; the first that holds is the kind
+ASKED = (
+    "request",
+    "schedule",
+    "age",
+    "rows",
+    "base",
+    "alert",
+)  # opened by somebody who wants a run; over when it has ended
 
 
 def drifting(journal: Journal, project: str) -> Incident | None:
     """Return the project's incident that a run can answer, if one is open."""
-    return tables.incidents.first(journal, f"{LIVE} AND kind IN ('drift', 'score', 'request')", project)
+    return tables.incidents.first(
+        journal, f"{LIVE} AND kind IN ({', '.join('?' * len(ALARMS + ASKED))})", project, *ALARMS, *ASKED
+    )
 
 
 def alarm(
@@ -51,12 +63,19 @@ def alarm(
     detail = {**found.detail, "verdict": verdict, "alarms": [*found.detail.get("alarms", []), window]}
     state = found.state if found.state is IncidentState.RUNNING else IncidentState.OPEN
     tables.incidents.set(
-        journal, "id = ?", found.id, kind="drift" if "drift" in (kind, found.kind) else kind, state=state, detail=detail, summary=summary,
+        journal, "id = ?", found.id, kind=next((k for k in ALARMS if k in (kind, found.kind)), kind), state=state, detail=detail, summary=summary,
         window=window, onset_window=onset, retry_rows=None,
         reference_id=found.reference_id or reference_id,
     )  # fmt: skip
     journal.emit("incident-moved", project=project, subject=found.id, window=window, onset=onset, summary=summary)
     return found.id
+
+
+def kind_of(change: str, verdict: dict[str, Any], labels: Sequence[str]) -> str:
+    """Return the kind of an alarm: drift is label-drift where nothing but labels has moved."""
+    moved = [column["name"] for column in verdict["columns"] if column["drift"]]
+    only = all(any(name == label or name.startswith(f"{label}.") for label in labels) for name in moved)
+    return "label-drift" if change == "drift" and moved and only else change
 
 
 def summarise(verdict: dict[str, Any]) -> str:
@@ -88,11 +107,16 @@ def request_run(journal: Journal, project: str, by: str) -> int:
     if found is not None:
         tables.incidents.set(journal, "id = ?", found.id, detail={**found.detail, "hurried_by": by})
         return found.id
+    return ask(journal, project, "request", f"{by} asked for a run", {"hurried_by": by})
+
+
+def ask(journal: Journal, project: str, kind: str, summary: str, detail: dict[str, Any]) -> int:
+    """Open an incident of which no window is the reason; none of those that a run can answer may be open."""
     incident_id = tables.incidents.add(
-        journal, project=project, kind="request", state=IncidentState.OPEN, summary=f"{by} asked for a run",
-        detail={"hurried_by": by}, opened_at=journal.clock(),
+        journal, project=project, kind=kind, state=IncidentState.OPEN, summary=summary, detail=detail,
+        opened_at=journal.clock(),
     )  # fmt: skip
-    journal.emit("incident-opened", project=project, subject=incident_id, summary=f"{by} asked for a run")
+    journal.emit("incident-opened", project=project, subject=incident_id, incident=kind, summary=summary)
     return incident_id
 
 
@@ -105,14 +129,14 @@ def settle(journal: Journal, run: Run, regime_rows: int) -> None:
         return
     detail = {k: v for k, v in incident.detail.items() if k != "hurried_by"}
     detail["failures"] = detail.get("failures", 0) + 1 if run.state is RunState.FAILED else 0
-    if run.state is RunState.PROMOTED or (run.state is RunState.KEPT and incident.kind == "request"):
+    if run.state is RunState.PROMOTED or (run.state is RunState.KEPT and incident.kind in ASKED):
         close(journal, incident, "promotion" if run.state is RunState.PROMOTED else "kept")
         if project_reference := tables.projects.get(journal, run.project).reference_id:
             watch(journal, run.project, project_reference)
         return
     retry = 2 * regime_rows if run.state is RunState.KEPT else incident.retry_rows
     state = IncidentState.UNRESOLVED if run.state is RunState.KEPT else IncidentState.OPEN
-    if run.state is RunState.STOPPED and incident.kind == "request":
+    if run.state is RunState.STOPPED and incident.kind in ASKED:
         close(journal, incident, "person")
         return
     tables.incidents.set(journal, "id = ?", incident.id, state=state, retry_rows=retry, detail=detail)

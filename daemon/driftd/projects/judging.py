@@ -15,6 +15,7 @@ from driftd.journal.records import FileState, ProjectRow, Reference, Window, Win
 from driftd.journal.spans import spans_of
 from driftd.projects import incidents, quality
 from driftd.readers import Schema
+from driftd.retrain.batches import label_columns
 
 
 class Judge:
@@ -23,6 +24,7 @@ class Judge:
     def __init__(self, name: str, settings: Project, journal: Journal, layout: Layout, executor: Executor) -> None:
         self.name = name
         self.settings = DriftSettings.of(settings)
+        self.labels = settings.labels
         self.volume_factor = settings.intake.volume_factor
         self.journal = journal
         self.layout = layout
@@ -88,7 +90,9 @@ class Judge:
                 quality.recovered(self.journal, self.name)
             if judgement.change is not None:
                 onset = max(1, window.number - judgement.onset)
-                incidents.alarm(self.journal, self.name, judgement.change, window.number, onset, verdict, reference.id)
+                labels = label_columns(schema, self.labels)
+                kind = incidents.kind_of(judgement.change, verdict, labels)
+                incidents.alarm(self.journal, self.name, kind, window.number, onset, verdict, reference.id)
         if grown is not None:
             (self.layout.references / reference.profile).unlink(missing_ok=True)
 

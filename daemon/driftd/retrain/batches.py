@@ -72,19 +72,31 @@ class _Labelled:
         self.left_out = 0
 
     def only(self, batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
-        import pyarrow.compute as pc
-
         for batch in batches:
             if not self._labels:
                 yield batch
                 continue
-            known = [pc.is_valid(batch.column(name)) for name in self._labels]
-            mask = known[0]
-            for other in known[1:]:
-                mask = pc.or_(mask, other)
-            kept = batch.filter(mask)
+            kept = batch.filter(_has_label(batch, self._labels))
             self.left_out += batch.num_rows - kept.num_rows
             yield kept
+
+
+def _has_label(batch: "pa.RecordBatch", labels: Sequence[str]) -> "pa.BooleanArray":
+    """Tell of each row whether one of its labels is known."""
+    import pyarrow.compute as pc
+
+    known = [pc.is_valid(batch.column(name)) for name in labels]
+    mask = known[0]
+    for other in known[1:]:
+        mask = pc.or_(mask, other)
+    return mask
+
+
+def count_labelled(spans: Sequence[Span], schema: Schema, labels: Sequence[str]) -> int:
+    """Return how many rows have a label."""
+    from driftd.readers import read_spans
+
+    return sum(_has_label(batch, labels).true_count for batch in read_spans(spans, schema))
 
 
 def suffixes(name: str) -> str:

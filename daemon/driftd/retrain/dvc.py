@@ -15,6 +15,7 @@ import yaml
 
 from driftd.errors import CommandError, RepositoryError
 from driftd.retrain import processes
+from driftd.retrain.limits import NONE, Limits
 from driftd.retrain.log import RunLog
 
 
@@ -26,6 +27,7 @@ class Dvc:
     log: RunLog
     stop: threading.Event
     timeout: float
+    limits: Limits = NONE
 
     def __call__(self, root: Path, *words: str, capture: bool = False, remedy: str | None = None) -> str:
         shown = f"dvc {' '.join(words)}"
@@ -34,8 +36,9 @@ class Dvc:
         self.log.line(f"$ {shown}")
         command = [sys.executable, "-P", "-m", "dvc", *words]
         done = processes.run(
-            command, cwd=root, env=self.env, log=self.log.path, stop=self.stop, timeout=self.timeout, capture=capture
-        )
+            command, cwd=root, env=self.env, log=self.log.path, stop=self.stop, timeout=self.timeout, capture=capture,
+            limits=self.limits,
+        )  # fmt: skip
         self.log.line(f"  exit {done.code} after {time.monotonic() - started:.1f} s")
         if done.code:
             raise CommandError(

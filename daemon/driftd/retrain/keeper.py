@@ -1,10 +1,10 @@
 """Runs one command and leaves none of its processes behind. Started as a script, so that it needs nothing but the standard library.
 
-    python keeper.py PARENT GRACE COMMAND...
+    python keeper.py PARENT GRACE NICE COMMAND...
 
 It is the subreaper of everything that the command starts: a process that leaves its group or its parent becomes a child of the
 keeper. When the command ends, when the keeper is told to stop, or when its parent dies (the daemon was killed), all of them get
-SIGTERM, and SIGKILL after GRACE seconds. It ends with the command's code; 128 + n where signal n ended it, as shells do.
+SIGTERM, and SIGKILL after GRACE seconds; on SIGUSR1 it is SIGKILL at once. It ends with the command's code; 128 + n where signal n ended it, as shells do.
 """
 
 import contextlib
@@ -17,17 +17,19 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-HEARD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+HEARD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD}
+FIRST_TO_GO = "500"  # of 1000: when the machine's memory is full, the kernel ends a stage and not the daemon
 NOT_FOUND = 127
 
 
-def main(parent: int, grace: float, words: list[str]) -> int:
+def main(parent: int, grace: float, nice: int, words: list[str]) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
     if os.getppid() != parent:
         return 128 + signal.SIGTERM
+    give_way(nice)
     try:
         command = os.posix_spawnp(words[0], words, os.environ, setsigmask=[])
     except OSError as error:
@@ -39,8 +41,17 @@ def main(parent: int, grace: float, words: list[str]) -> int:
         code = reap().get(command)
         if code is None and heard != signal.SIGCHLD:
             code = 128 + heard
+            grace = 0.0 if heard == signal.SIGUSR1 else grace
     end(grace)
     return code
+
+
+def give_way(nice: int) -> None:
+    """Go behind others for processor and memory, as far as the system lets it: a service's sandbox may not."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+    with contextlib.suppress(OSError):
+        os.nice(nice)
 
 
 def reap() -> dict[int, int]:
@@ -94,4 +105,4 @@ def tell(pid: int, number: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]))
+    sys.exit(main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]))

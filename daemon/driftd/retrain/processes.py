@@ -11,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from driftd.errors import CommandError, CommandTimeoutError
+from driftd.errors import CommandError, CommandLimitError, CommandTimeoutError
+from driftd.retrain.limits import NONE, Limits
+from driftd.retrain.output import Output
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 POLL = 0.1  # seconds in which a stop or a timeout is noticed
+LOOK = 0.25  # seconds between two looks at what a command uses
 TAIL = 4000  # characters of output that an error carries
 ROOT = "DRIFTD_ROOT"  # the project's folder in state_dir: marks the processes of this project, whatever becomes of their parents
 KEEPER = Path(__file__).with_name("keeper.py")
@@ -41,47 +44,62 @@ def run(
     timeout: float,
     grace: float = GRACE,
     capture: bool = False,
+    limits: Limits = NONE,
 ) -> Finished:
-    """Run a command to its end and end what it leaves behind; its output is appended to the log as it comes."""
-    with log.open("ab", buffering=0) as out:
-        start = out.tell()
-        kept = [sys.executable, "-I", "-S", str(KEEPER), str(os.getpid()), str(grace), *words]
-        process = subprocess.Popen(
-            kept,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if capture else out,
-            stderr=out,
-            start_new_session=True,
-            text=True,
-            errors="replace",
-        )
+    """Run a command to its end and end what it leaves behind; its output is appended to the log as it comes, up to a bound."""
+    start = log.stat().st_size if log.exists() else 0
+    kept = [sys.executable, "-I", "-S", str(KEEPER), str(os.getpid()), str(grace), str(limits.nice), *words]
+    with Output(log) as out:
         try:
-            output = _wait(process, stop, timeout, words)
+            process = subprocess.Popen(
+                kept,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if capture else out.writing,
+                stderr=out.writing,
+                start_new_session=True,
+                text=True,
+                errors="replace",
+            )
         finally:
-            _end(process, grace)
+            out.close_writing()
+        ending = signal.SIGTERM
+        try:
+            output = _wait(process, stop, timeout, words, limits)
+        except CommandLimitError:
+            ending = signal.SIGUSR1  # what fills memory or disk gets no time to do more of it
+            raise
+        finally:
+            _end(process, grace, ending)
     return Finished(process.returncode, output, _tail(log, start))
 
 
-def _wait(process: subprocess.Popen[str], stop: threading.Event, timeout: float, words: Sequence[str]) -> str:
+def _wait(
+    process: subprocess.Popen[str], stop: threading.Event, timeout: float, words: Sequence[str], limits: Limits
+) -> str:
     deadline = time.monotonic() + timeout
+    named, look = " ".join(words[-3:]), 0.0
     while True:
         try:
             return process.communicate(timeout=POLL)[0] or ""
         except subprocess.TimeoutExpired:
+            now = time.monotonic()
             if stop.is_set():
                 raise Stopped from None
-            if time.monotonic() > deadline:
+            if now > deadline:
                 raise CommandTimeoutError(
-                    f"`{' '.join(words[-3:])}` ran longer than {timeout:g} s and was ended",
+                    f"`{named}` ran longer than {timeout:g} s and was ended",
                     remedy="raise retrain.timeout, or make the stage faster",
                 ) from None
+            if now >= look:
+                limits.check(process.pid, named)
+                look = now + LOOK
 
 
-def _end(process: subprocess.Popen[str], grace: float) -> None:
+def _end(process: subprocess.Popen[str], grace: float, ending: signal.Signals) -> None:
     if process.poll() is None:
-        process.terminate()
+        process.send_signal(ending)
         try:
             process.wait(grace + 2.0)
         except subprocess.TimeoutExpired:

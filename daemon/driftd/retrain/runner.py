@@ -1,5 +1,6 @@
 """A run as a state machine: named steps, each with its result in the journal, from the first that has none to the end."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -14,6 +15,7 @@ from driftd.retrain import finish, first, processes, publish, rollback, steps
 from driftd.retrain.context import Context
 from driftd.retrain.dvc import Dvc
 from driftd.retrain.environment import environment
+from driftd.retrain.limits import Limits, shortage
 from driftd.retrain.log import RunLog
 from driftd.retrain.processes import Stopped
 from driftd.retrain.worktree import Repository, unlock_references
@@ -72,12 +74,17 @@ class Runner:
         except Stopped:
             log.line("stopped; it goes on from this step")
         except DriftdError as error:
-            said = error.message + (f" ({error.remedy})" if error.remedy else "")
-            log.line(f"failed: {said}")
-            finish.fail(self.journal, run, said)
+            self._fail(run, log, error.message + (f" ({error.remedy})" if error.remedy else ""))
         except OSError as error:
-            log.line(f"failed: {error}")
-            finish.fail(self.journal, run, str(error))
+            self._fail(run, log, str(error))
+
+    def _fail(self, run: Run, log: RunLog, said: str) -> None:
+        """End a run; where the disk is full, without what it has left in its worktrees, so that journal and log can be written."""
+        if short := shortage((self.layout.root,), self.settings.retrain.free_disk):
+            shutil.rmtree(self.layout.worktrees, ignore_errors=True)
+            log.line(f"{short}: the worktrees were removed")
+        log.line(f"failed: {said}")
+        finish.fail(self.journal, run, said)
 
     def roll_back(self, version: str | None) -> Assignment:
         """Put an older version (None: the one before) into production again."""
@@ -88,14 +95,31 @@ class Runner:
         log = RunLog(self.layout.root / "runs" / "rollback", self.clock)
         return rollback.roll_back(self._context(run, log, threading.Event()), version)
 
+    def shortage(self) -> str | None:
+        """Say which disk has less free space than a run may begin with."""
+        return shortage((self.layout.root, self._repository().cache()), self.settings.retrain.free_disk)
+
+    def base(self) -> str:
+        """Return the commit that a run would start from now."""
+        known = tables.projects.get(self.journal, self.name).detail.get("base")
+        repository = self._repository()
+        return repository.base(self.settings.retrain.base or known or repository.default_branch())
+
+    def _repository(self) -> Repository:
+        return Repository(self.settings.repository, environment(self.layout, self.settings.retrain.env, "look"))
+
     def clean_up(self) -> None:
         """End what a killed daemon has left: processes, locks of references, half-made copies."""
         processes.end_marked(self.layout.root)
-        env = environment(self.layout, self.settings.retrain.env, "clean-up")
-        unlock_references(Repository(self.settings.repository, env).git, self.name)
+        unlock_references(self._repository().git, self.name)
 
     def _context(self, run: Run, log: RunLog, stop: threading.Event) -> Context:
-        env = environment(self.layout, self.settings.retrain.env, str(run.id or "rollback"))
+        settings = self.settings.retrain
+        env = environment(self.layout, settings.env, str(run.id or "rollback"))
+        repository = Repository(self.settings.repository, env)
+        places = (self.layout.root, repository.cache())
+        floor = settings.free_disk if run.id else 0.0  # a rollback is no time to be strict
+        limits = Limits(settings.memory, floor, settings.nice, places)
         return Context(
             run=run,
             settings=self.settings,
@@ -103,8 +127,8 @@ class Runner:
             layout=self.layout,
             executor=self.executor,
             clock=self.clock,
-            repository=Repository(self.settings.repository, env),
-            dvc=Dvc(env, log, stop, self.settings.retrain.timeout),
+            repository=repository,
+            dvc=Dvc(env, log, stop, settings.timeout, limits),
             log=log,
         )
 

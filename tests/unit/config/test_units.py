@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftd.config.units import seconds, windows_per_false_alarm
+from driftd.config.units import crontab, seconds, size_in_bytes, windows_per_false_alarm
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,36 @@ def test_budgets(text, value):
 def test_what_is_no_budget(text):
     with pytest.raises(ValueError, match="is no budget"):
         windows_per_false_alarm(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("512MB", 512e6), ("8GB", 8e9), ("1.5 GiB", 1.5 * 2**30), ("10kB", 1e4), (4096, 4096)]
+)
+def test_sizes(text, value):
+    assert size_in_bytes(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "8", "8G", "8gb", "-1GB", -1, True, None, math.nan])
+def test_what_is_no_size(text):
+    with pytest.raises(ValueError, match="is no size"):
+        size_in_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0 3 * * *", "0 3 * * *"),
+        ("*/10 0-6 1,15 * 0", "*/10 0-6 1,15 * sun"),
+        ("0 3 * * 1-5", "0 3 * * mon-fri"),
+        ("0 3 * * 7", "0 3 * * sun"),
+        ("0 3 * * MON,3", "0 3 * * mon,wed"),
+    ],
+)
+def test_schedules_name_the_days_that_cron_counts_from_sunday(text, value):
+    assert crontab(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "daily", "* * * *", "60 * * * *", "0 3 * * 8", "0 3 * * 6-1", 5, None])
+def test_what_is_no_schedule(text):
+    with pytest.raises(ValueError, match="is no schedule"):
+        crontab(text)

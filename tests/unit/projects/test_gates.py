@@ -1,12 +1,18 @@
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from driftd.config.model import Retrain
-from driftd.projects import gates
+from driftd.observe import readings
+from driftd.projects import gates, incidents
 
 SETTINGS = Retrain(cooldown=100.0, max_per_day=2)
-OPEN = gates.Facts(now=1_000_000.0, rows=500, needed=200, paused=False, broken=False, ended=(), started=(), failures=0)
+OPEN = gates.Facts(
+    now=1_000_000.0, rows=500, needed=200, labelled=None, labels_needed=0, paused=False, broken=False, ended=(),
+    started=(), failures=0,
+)  # fmt: skip
 
 
 def test_a_run_starts_where_nothing_holds_it():
@@ -19,6 +25,8 @@ def test_a_run_starts_where_nothing_holds_it():
         ({"paused": True}, "paused", None),
         ({"broken": True}, "quality", None),
         ({"rows": 199}, "rows", None),
+        ({"labelled": 99, "labels_needed": 100}, "labels", None),
+        ({"labelled": 100, "labels_needed": 100}, None, None),
         ({"ended": (999_950.0,)}, "cooldown", 1_000_050.0),
         ({"started": (930_000.0, 940_000.0)}, "max_per_day", 930_000.0 + 86_400),
         ({"ended": (999_850.0,), "failures": 2}, None, None),
@@ -49,3 +57,18 @@ def test_old_starts_do_not_count_against_the_day():
 def test_the_backoff_is_bounded():
     facts = replace(OPEN, ended=(OPEN.now,), failures=40)
     assert gates.backoff(facts).until == OPEN.now + gates.BACKOFF_LAST
+
+
+def test_a_full_disk_and_a_missing_approval_hold_as_well():
+    assert gates.disk(None) is None
+    assert gates.disk("1 GB is free").gate == "disk"
+    assert gates.approval(7).reason == "run 7 waits for `driftd approve 7`"
+
+
+def test_every_gate_has_a_metric():
+    source = Path(gates.__file__).read_text()
+    assert set(re.findall(r'Held\("(\w+)"', source)) == set(readings.GATES)
+
+
+def test_every_kind_of_incident_has_a_metric():
+    assert {*incidents.ALARMS, *incidents.ASKED} < set(readings.KINDS)

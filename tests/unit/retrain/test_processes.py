@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from driftd.errors import CommandError, CommandTimeoutError
+from driftd.errors import CommandError, CommandLimitError, CommandTimeoutError
 from driftd.retrain import processes
+from driftd.retrain.limits import Limits
+from driftd.retrain.output import HEAD, TAIL
 
 # Forks twice into a session of its own, drops its environment if told so, and will not hear SIGTERM.
 ESCAPE = """
@@ -101,6 +104,8 @@ def test_nothing_is_left_when_the_daemon_is_killed(tmp_path, escape):
 import threading
 from pathlib import Path
 from driftd.retrain import processes
+from driftd.retrain.limits import Limits
+from driftd.retrain.output import HEAD, TAIL
 words = ["sh", "-c", "{escape} naked; sleep 600"]
 here = Path({str(tmp_path)!r})
 processes.run(words, cwd=here, env={{}}, log=here / "log", stop=threading.Event(), timeout=99, grace=0.3)
@@ -137,3 +142,58 @@ def test_a_query_that_fails_says_where_and_why(tmp_path):
         processes.query(["git", "status"], cwd=tmp_path, env={"PATH": os.environ["PATH"]})
     assert str(tmp_path) in caught.value.message
     assert caught.value.code == 128
+
+
+FILLING = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for _ in range(3):
+    if not os.fork(): break
+held = []
+for _ in range(40):
+    held.append(b"x" * 4_000_000)
+    time.sleep(0.02)
+time.sleep(600)
+"""
+
+
+def test_processes_that_fill_memory_together_are_ended_at_once_though_they_ignore_sigterm(tmp_path):
+    started = time.monotonic()
+    with pytest.raises(CommandLimitError, match=r"used \d+ MB of memory, more than 300 MB") as caught:
+        run(tmp_path, sys.executable, "-c", FILLING, limits=Limits(memory=300e6))
+    assert time.monotonic() - started < 10
+    assert "retrain.memory" in caught.value.remedy
+    assert not processes._marked(tmp_path)
+
+
+def test_pages_that_processes_share_count_once(tmp_path):
+    code = "import os, time; held = b'x' * 60_000_000; [os.fork() for _ in range(3)]; time.sleep(1)"
+    assert run(tmp_path, sys.executable, "-c", code, limits=Limits(memory=200e6)).code == 0
+
+
+def test_what_fills_the_disk_is_ended_at_its_floor(tmp_path):
+    disk = os.statvfs(tmp_path)
+    floor = disk.f_bavail * disk.f_frsize - 100e6
+    writes = "import time\nwith open('big', 'wb') as f:\n  for _ in range(200): f.write(bytes(10_000_000)); f.flush(); time.sleep(0.02)"
+    with pytest.raises(CommandLimitError, match=r"GB are free at .*, less than") as caught:
+        run(tmp_path, sys.executable, "-c", writes, limits=Limits(free_disk=floor, places=(tmp_path / "none",)))
+    assert "retrain.free_disk" in caught.value.remedy
+    assert (tmp_path / "big").stat().st_size < 1_900_000_000
+
+
+def test_a_command_stands_back_for_others(tmp_path):
+    code = "import os; print(os.nice(0), open('/proc/self/oom_score_adj').read())"
+    done = run(tmp_path, sys.executable, "-c", code, capture=True, limits=Limits(nice=7))
+    assert done.output.split() == [str(os.nice(0) + 7), "500"]
+
+
+def test_of_a_gigabyte_of_output_the_log_has_both_ends_and_says_what_it_has_not(tmp_path):
+    loud = "import os\nos.write(1, b'begin\\n')\nfor _ in range(1000): os.write(1, b'x' * 999_999 + b'\\n')\nos.write(1, b'the end\\n')"
+    assert run(tmp_path, sys.executable, "-c", loud).code == 0
+    log = (tmp_path / "log").read_bytes()
+    assert log.startswith(b"begin\n")
+    assert log.endswith(b"the end\n")
+    assert len(log) < HEAD + TAIL + 20 * 65536
+    cut = int(re.search(rb"\[\.\.\. ([\d,]+) bytes of output were cut here\]", log)[1].replace(b",", b""))
+    said = len(b"\n[... 991,111,111 bytes of output were cut here]\n")
+    assert len(log) - said + cut == 6 + 1_000_000_000 + 8

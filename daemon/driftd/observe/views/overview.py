@@ -35,6 +35,14 @@ class ReferenceView(View, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class HeldView(View, frozen=True, kw_only=True):
+    """The gate that holds the next run back."""
+
+    gate: str
+    reason: str
+    until: datetime | None  # where a clock opens it
+
+
 class ProjectView(View, frozen=True, kw_only=True):
     name: str
     state: str
@@ -49,6 +57,7 @@ class ProjectView(View, frozen=True, kw_only=True):
     windows_waiting: int
     incidents: list[IncidentView]  # open ones
     run: RunView | None  # the last one
+    held: HeldView | None
     last_file_at: datetime | None
 
 
@@ -88,8 +97,14 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
         windows_waiting=tables.windows.count(journal, "project = ? AND state = 'closed'", row.name),
         incidents=opened,
         run=last_run,
+        held=_held(row),
         last_file_at=when(numbers["last"]),
     )
+
+
+def _held(row: ProjectRow) -> HeldView | None:
+    said = row.detail.get("held")
+    return HeldView(gate=said["gate"], reason=said["reason"], until=when(said["until"])) if said else None
 
 
 def _reference(journal: Journal, row: ProjectRow) -> ReferenceView | None:

@@ -1,0 +1,40 @@
+"""How many of the windows' rows have labels; counted once, and remembered with the window."""
+
+from driftd.config import Project
+from driftd.journal import Journal, tables
+from driftd.journal.spans import spans_of
+from driftd.readers import Schema
+from driftd.retrain.batches import count_labelled, label_columns
+from driftd.retrain.runner import Runner
+
+# Windows, from a number on, that a run may add to the dataset.
+FRESH = "project = ? AND number >= ? AND batch IS NULL AND state NOT IN ('closed', 'held')"
+
+
+class Labels:
+    """The labels of one project's rows."""
+
+    def __init__(self, name: str, settings: Project, journal: Journal, runner: Runner) -> None:
+        self.name = name
+        self.settings = settings
+        self.journal = journal
+        self.runner = runner
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The columns that are labels; none before the first model."""
+        columns = tables.projects.get(self.journal, self.name).columns
+        return label_columns(Schema.from_json(columns), self.settings.labels) if columns else ()
+
+    def count(self, first: int) -> int:
+        """Return how many rows have a label that a run may add to the dataset, from a window on."""
+        schema = Schema.from_json(tables.projects.get(self.journal, self.name).columns or [])
+        for window in tables.windows.all(
+            self.journal, f"{FRESH} AND labelled IS NULL", self.name, first, order="number"
+        ):
+            spans = spans_of(self.journal, [window])
+            labelled = self.runner.executor.submit(count_labelled, spans, schema, self.known).result()
+            with self.journal.write():
+                tables.windows.set(self.journal, "id = ?", window.id, labelled=labelled)
+        query = f"SELECT coalesce(sum(labelled), 0) AS n FROM windows WHERE {FRESH}"  # noqa: S608  # a constant
+        return int(self.journal.rows(query, self.name, first)[0]["n"])

@@ -1,0 +1,49 @@
+"""What asks for a run, and what holds it back, through a real daemon: every trigger goes through one incident and the same gates."""
+
+import pytest
+
+from support.daemon import wait_until
+from support.project import tool, write_rows
+from support.running import RETRAIN, Kinds
+
+pytestmark = pytest.mark.slow
+
+
+def drop_without_labels(kinds, number, which):
+    path = write_rows(kinds.folder / "aside" / f"{number}.csv", which, start=number * 10_000, each=30)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], *(line.rpartition(",")[0] + "," for line in lines[1:])]) + "\n")
+    path.rename(kinds.incoming / path.name)
+
+
+def held(kinds):
+    [view] = kinds.json("status")["projects"]
+    return view["held"] and view["held"]["gate"]
+
+
+def test_a_changed_base_then_a_gate_with_its_time_then_rows_without_labels(tmp_path):
+    kinds = Kinds(tmp_path, retrain=RETRAIN | {"on_base": True, "cooldown": "1h"})
+    with kinds.daemon() as daemon:
+        kinds.wait_for_model()
+        (kinds.repository / "stages.py").write_text("# better\n" + (kinds.repository / "stages.py").read_text())
+        tool(kinds.repository, "git", "commit", "-q", "-a", "-m", "Better code")
+        kinds.wait_for_event("run-kept", "run-failed", timeout=60)
+        assert kinds.rows("SELECT cause, state FROM runs WHERE id > 1") == [("base", "kept")]
+        assert kinds.rows("SELECT kind, state, resolution FROM incidents") == [("base", "closed", "kept")]
+
+        tool(kinds.repository, "git", "commit", "-q", "--allow-empty", "-m", "And again")
+        wait_until(lambda: held(kinds) == "cooldown", what="the cooldown holds")
+        said = " ".join(kinds.driftd("status").split())
+        assert "held by the gate cooldown: the cooldown after the last run has not passed, until 20" in said
+        metrics = daemon.get("/metrics").text
+        assert 'driftd_run_held{gate="cooldown",project="kinds"} 1.0' in metrics
+        assert "driftd_run_held_until_timestamp_seconds{" in metrics
+        assert daemon.get("/api/v1/projects/kinds").json()["held"]["until"]
+
+        for number in range(1, 5):
+            drop_without_labels(kinds, number, "cd")
+        wait_until(lambda: held(kinds) == "labels", what="the labels gate holds")
+        view = daemon.get("/api/v1/projects/kinds").json()
+        assert view["held"]["reason"] == "0 of 120 labelled rows are there"
+        assert kinds.one("SELECT count(*) FROM runs") == 2
+    assert kinds.json("verify")["ok"]
