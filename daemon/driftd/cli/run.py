@@ -1,6 +1,7 @@
 """`driftd run`: the daemon in the foreground."""
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -19,14 +20,17 @@ def run(
     """Watch all projects of the settings until told to stop. systemd starts this."""
     from driftd import config as settings_of
     from driftd.service.daemon import serve
+    from driftd.web.alerts import read_token
     from driftd.web.app import create_app
 
     path = settings_of.find_file(config)
     settings = settings_of.load(path)
+
+    app = partial(create_app, token=read_token(settings.http.token_file))
 
     def bound(address: str) -> None:
         if sys.stderr.isatty():
             watched = ", ".join(f"{name} ({project.source.path})" for name, project in settings.projects.items())
             typer.echo(f"driftd watches {watched}. The page is at http://{address}/, Ctrl-C stops.", err=True)
 
-    serve(path, settings, create_app, as_json=log_json or settings.log.format == "json", bound=bound)
+    serve(path, settings, app, as_json=log_json or settings.log.format == "json", bound=bound)

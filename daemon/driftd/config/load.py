@@ -115,7 +115,9 @@ def _resolved(settings: Settings, folder: Path) -> Settings:
                 ),
             }
         )
-    return settings.model_copy(update={"state_dir": absolute(settings.state_dir), "projects": projects})
+    token = settings.http.token_file
+    http = settings.http.model_copy(update={"token_file": absolute(token) if token else None})
+    return settings.model_copy(update={"state_dir": absolute(settings.state_dir), "http": http, "projects": projects})
 
 
 def _overlaps(settings: Settings) -> Iterator[tuple[Where, str]]:

@@ -41,6 +41,9 @@ class Http(Section):
     listen: str = "127.0.0.1:9469"
     """Address and port that the daemon answers on; loopback only."""
 
+    token_file: Place | None = None
+    """File with the bearer token of those who may ask for something, such as Alertmanager; null: nobody may."""
+
     @field_validator("listen")
     @classmethod
     def _loopback(cls, value: str) -> str:

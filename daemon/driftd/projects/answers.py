@@ -6,7 +6,7 @@ from driftd.errors import DriftdError, RefusedError
 from driftd.intake import Intake, quarantine
 from driftd.journal import Journal, tables
 from driftd.journal.records import ProjectState, Request, RequestState, RunState
-from driftd.projects import incidents, quality
+from driftd.projects import alerts, incidents, quality
 from driftd.projects.dispatch import Dispatcher
 from driftd.retrain import approval
 from driftd.retrain.runner import Runner
@@ -32,6 +32,7 @@ class Answers:
             "approve": self._approve,
             "reject": self._reject,
             "dismiss": self._dismiss,
+            "alert": self._alert,
             "quarantine-retry": self._quarantine_retry,
             "quarantine-drop": self._quarantine_drop,
         }
@@ -60,6 +61,10 @@ class Answers:
         self.dispatch.step()
         held = self.dispatch.held
         return f"incident {incident}: " + (f"waits: {held.reason}" if held else "the run has started")
+
+    def _alert(self, request: Request) -> str:
+        with self.journal.write():
+            return alerts.heard(self.journal, self.name, request.arguments)
 
     def _pause(self, _request: Request) -> str:
         return self._state(ProjectState.ACTIVE, ProjectState.PAUSED, "no run starts; intake and detection go on")

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from driftd.errors import UsageError
 from driftd.journal import Journal
 from driftd.service.health import Check
-from driftd.web import api, health, pages
+from driftd.web import alerts, api, health, pages
 from driftd.web.explainer import Explainer
 from driftd.web.guard import Guard
 
@@ -24,13 +24,21 @@ STATIC = Path(__file__).with_name("static")
 
 
 def create_app(
-    journal: Path, registry: CollectorRegistry, checks: Callable[[], Sequence[Check]], executor: Executor
+    journal: Path,
+    registry: CollectorRegistry,
+    checks: Callable[[], Sequence[Check]],
+    executor: Executor,
+    *,
+    token: str | None = None,
 ) -> Starlette:
-    """Make the application of a daemon: it reads the journal, asks for the daemon's checks, and lets its workers explain."""
+    """Make the application of a daemon: it reads the journal, asks for the daemon's checks, and lets its workers explain.
+
+    Who has the token may ask for something.
+    """
     app = Starlette(
         routes=[
             *health.ROUTES,
-            Mount("/api/v1", routes=api.ROUTES),
+            Mount("/api/v1", routes=[*api.ROUTES, *alerts.ROUTES]),
             Mount("/static", StaticFiles(directory=STATIC)),
             *pages.ROUTES,
         ],
@@ -39,6 +47,7 @@ def create_app(
     )
     app.state.journal = Journal.read_only(journal)
     app.state.registry = registry
+    app.state.token = token
     app.state.checks = checks
     app.state.explainer = Explainer(executor)
     return app
