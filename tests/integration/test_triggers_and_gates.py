@@ -33,6 +33,7 @@ def test_a_changed_base_then_a_gate_with_its_time_then_rows_without_labels(tmp_p
         tool(kinds.repository, "git", "commit", "-q", "-a", "-m", "Better code")
         kinds.wait_for_event("run-kept", "run-failed", timeout=60)
         assert kinds.rows("SELECT cause, state FROM runs WHERE id > 1") == [("base", "kept")]
+        kinds.wait_for_event("incident-closed")
         assert kinds.rows("SELECT kind, state, resolution FROM incidents") == [("base", "closed", "kept")]
 
         tool(kinds.repository, "git", "commit", "-q", "--allow-empty", "-m", "And again")

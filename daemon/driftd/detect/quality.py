@@ -29,7 +29,7 @@ def problems(reference: Reference, known: Profile, window: Profile, level: float
     for place, kind in np.argwhere(found):
         feature = reference.layout.features[place]
         # labels that come late are no break, and a running number has no range
-        late = feature.kind == "entities" or feature.column == LOSS
+        late = feature.kind == "entities" or feature.column == LOSS or (feature.column in settings.labels and not kind)
         if late or reference.layout.skipped[place] or feature.column in settings.ignore:
             continue
         share = f"{share_now[place, kind]:.1%} instead of {share_before[place, kind]:.1%}"

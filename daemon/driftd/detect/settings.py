@@ -17,6 +17,7 @@ class DriftSettings:
         thresholds: For a column (or `column.part`) and a statistic, the value from which a window alarms. Such a
             column takes no part in the evidence.
         score: The column with the truth and the one with the model's predictions, where both come with the data.
+        labels: Columns that may be null, because labels may come later than their rows.
     """
 
     window_rows: int = 500
@@ -26,6 +27,7 @@ class DriftSettings:
     ignore: tuple[str, ...] = ()
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     score: tuple[str, str] | None = None
+    labels: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, project: Project) -> "DriftSettings":
@@ -37,6 +39,7 @@ class DriftSettings:
             false_alarms=drift.false_alarms,
             min_effect=drift.min_effect,
             ignore=drift.ignore,
+            labels=project.labels,
             thresholds={column: dict(fixed.items()) for column, fixed in drift.columns.items()},
             score=(drift.score.label, drift.score.prediction) if drift.score else None,
         )
