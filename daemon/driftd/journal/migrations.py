@@ -183,6 +183,16 @@ STEPS = (
     """
     ALTER TABLE windows ADD COLUMN labelled INTEGER;
     """,
+    """
+    CREATE INDEX files_newest ON files(project, id);
+    CREATE INDEX incidents_newest ON incidents(project, id);
+    CREATE INDEX runs_newest ON runs(project, id);
+    CREATE INDEX runs_by_incident ON runs(incident_id, id);
+    CREATE INDEX models_newest ON models(project, id);
+    CREATE INDEX models_by_run ON models(run_id);
+    CREATE INDEX assignments_newest ON assignments(project, id);
+    CREATE INDEX assignments_by_model ON assignments(model_id, number);
+    """,
 )
 
 

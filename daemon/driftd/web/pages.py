@@ -16,7 +16,7 @@ from driftd.observe.views.overview import PHASES
 from driftd.web import charts, words
 
 WINDOWS = 60  # windows that a chart shows
-PART = 100  # entries of a list that is a page of its own
+PART = 50  # entries of a list that is a page of its own
 
 
 def shown(value: object) -> object:

@@ -77,12 +77,15 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
     reference = _reference(journal, row)
     window = latest(journal, row.name)
     opened = incidents_of(journal, row.name, opened=True)
-    files = journal.rows("SELECT state, count(*) AS n FROM files WHERE project = ? GROUP BY state", row.name)
-    numbers = journal.rows(
-        "SELECT coalesce(sum(rows), 0) AS rows, coalesce(sum(rows - windowed), 0) AS waiting, max(admitted_at) AS last"
-        " FROM files WHERE project = ? AND state = 'admitted'",
-        row.name,
-    )[0]
+    # each of these is answered by an index alone
+    files = journal.rows(
+        "SELECT state, count(*) AS n, sum(rows) AS rows FROM files WHERE project = ? GROUP BY state", row.name
+    )
+    waiting = (
+        "SELECT coalesce(sum(rows - windowed), 0) AS n FROM files INDEXED BY files_open"
+        " WHERE project = ? AND state = 'admitted' AND windowed < rows"
+    )
+    last = tables.files.first(journal, "project = ? AND state = 'admitted'", row.name, order="id DESC")
     return ProjectView(
         name=row.name,
         state=row.state,
@@ -91,14 +94,14 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
         reference=reference,
         window=window,
         files={each["state"]: each["n"] for each in files},
-        rows=numbers["rows"],
-        rows_waiting=numbers["waiting"],
+        rows=sum(each["rows"] for each in files if each["state"] == "admitted"),
+        rows_waiting=journal.rows(waiting, row.name)[0]["n"],
         windows=tables.windows.count(journal, "project = ?", row.name),
         windows_waiting=tables.windows.count(journal, "project = ? AND state = 'closed'", row.name),
         incidents=opened,
         run=last_run,
         held=_held(row),
-        last_file_at=when(numbers["last"]),
+        last_file_at=when(last.admitted_at) if last else None,
     )
 
 

@@ -1,0 +1,146 @@
+"""How fast pages and API answer over a large journal.
+
+    python benchmarks/pages.py [--files 100000] [--windows 10000] [--runs 1000] [--columns 20]
+
+Seeds one project with that many files (one in a hundred in quarantine), windows with verdicts over that many columns, and runs with five steps and a decision,
+each answering an incident and making a model; then asks every page over HTTP on loopback, 20 times, and prints the median and the slowest answer.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from driftd.journal import Journal
+from driftd.journal.layout import journal_path
+from driftd.service.http import WebServer, address, bind
+from driftd.web.app import create_app
+
+BEGAN = 1.75e9
+ASKED = 20
+FILES = (
+    "INSERT INTO files (project, name, location, sha256, size, mtime_ns, state, rows, windowed, reason, arrived_at, admitted_at) "
+    "VALUES ('big', ?, ?, ?, 9000, 0, ?, ?, ?, ?, ?, ?)"
+)
+WINDOWS = (
+    "INSERT INTO windows (project, number, spans, rows, closed_at, closed_by, state, verdict, evidence, judged_at, batch) "
+    "VALUES ('big', ?, ?, 1000, ?, 'rows', 'judged', ?, 1.5, ?, ?)"
+)
+INCIDENTS = (
+    "INSERT INTO incidents (project, kind, state, summary, detail, window, onset_window, resolution, opened_at, closed_at) "
+    "VALUES ('big', 'drift', 'closed', 'c1 (0.30)', ?, ?, ?, 'promotion', ?, ?)"
+)
+RUNS = (
+    "INSERT INTO runs (project, incident_id, cause, state, plan, decision, created_at, ended_at) "
+    "VALUES ('big', ?, 'drift', 'promoted', '{}', ?, ?, ?)"
+)
+STEPS = "INSERT INTO steps (run_id, name, started_at, ended_at, result) VALUES (?, ?, ?, ?, '{}')"
+MODELS = "INSERT INTO models (project, version, revision, run_id, scores, digest, created_at) VALUES ('big', ?, ?, ?, ?, 'd', ?)"
+ASSIGNMENTS = "INSERT INTO assignments (project, number, model_id, cause, run_id, assigned_at) VALUES ('big', ?, ?, 'promotion', ?, ?)"
+
+
+def verdict(columns: int, *, alarm: bool) -> str:
+    statistics_of = [
+        {"name": name, "value": 0.1, "p_value": 0.5, "threshold": None} for name in ("ks", "rank", "g", "psi")
+    ]
+    said = [
+        {"name": f"c{n}", "kind": "numeric", "drift": alarm, "effect": 0.3 if alarm else 0.01, "evidence": 1.0, "statistics": statistics_of}
+        for n in range(columns)
+    ]  # fmt: skip
+    return msgspec.json.encode({
+        "armed": True, "reason": None, "alarm": alarm, "warn": alarm, "evidence": 9e3 if alarm else 1.5, "threshold": 5e3, "windows": 1,
+        "onset_windows_back": None, "quality": False, "problems": [], "columns": said,
+    }).decode()  # fmt: skip
+
+
+def seed(journal: Journal, files: int, windows: int, runs: int, columns: int) -> None:
+    quiet, alarm = verdict(columns, alarm=False), verdict(columns, alarm=True)
+    each = max(files // windows, 1)
+    scores = {f"label {n}": {"champion": 0.8, "candidate": 0.9} for n in range(20)}
+    decision = msgspec.json.encode({
+        "verdict": "promote", "metric": "scores.json:f", "champion": 0.8, "candidate": 0.9, "difference": 0.1, "min_gain": 0.0, "guards": [],
+        "interval": {"lower": 0.05, "upper": 0.15, "confidence": 0.95}, "rows": {"shared": 500}, "by_label": scores, "sentence": "The candidate is better.",
+    }).decode()  # fmt: skip
+    with journal.write():
+        journal.run("INSERT INTO projects (name, state) VALUES ('big', 'active')")
+        journal.db.executemany(FILES, _files(files))
+        closed = (
+            (n, f"[[{n * each},0,1000]]", BEGAN + n * 60, quiet, BEGAN + n * 60 + 1, f"batch-{n}")
+            for n in range(1, windows + 1)
+        )
+        journal.db.executemany(WINDOWS, closed)
+        detail = f'{{"verdict":{alarm}}}'
+        for n in range(1, runs + 1):
+            at, window = BEGAN + n * 600, n * windows // runs
+            incident = journal.run(INCIDENTS, detail, window, window, at, at + 99)
+            run = journal.run(RUNS, incident, decision, at, at + 90)
+            for step in ("prepare", "snapshot", "reproduce", "score", "decide"):
+                journal.run(STEPS, run, step, at, at + 9)
+            model = journal.run(MODELS, f"v{n}.0.0", f"{n:040}", run, '{"scores.json:f": 0.9}', at)
+            journal.run(ASSIGNMENTS, n, model, run, at)
+
+
+def _files(count: int) -> Iterator[tuple[object, ...]]:
+    for n in range(count):
+        refused = n % 100 == 0
+        rows = 0 if refused else 100
+        at = BEGAN + n * 6
+        yield (
+            f"part-{n:06}.csv", f"/in/{n}".encode(), f"{n:064}", "quarantined" if refused else "admitted", rows, rows,
+            "no table" if refused else None, at, None if refused else at,
+        )  # fmt: skip
+
+
+def ask(url: str) -> list[float]:
+    taken = []
+    for _ in range(ASKED):
+        began = time.perf_counter()
+        with urllib.request.urlopen(url) as answer:  # noqa: S310  # our own server
+            answer.read()
+        taken.append(1000 * (time.perf_counter() - began))
+    return taken
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, count in (("files", 100_000), ("windows", 10_000), ("runs", 1000), ("columns", 20)):
+        options.add_argument(f"--{name}", type=int, default=count)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
+        path = journal_path(Path(folder))
+        journal = Journal.open(path)
+        seed(journal, chosen.files, chosen.windows, chosen.runs, chosen.columns)
+        journal.close()
+        socket = bind("127.0.0.1:0")
+        server = WebServer(create_app(path, CollectorRegistry(), list, pool), socket)
+        server.start()
+        last = chosen.runs
+        pages = [
+            "/",
+            "/projects/big",
+            "/projects/big/models",
+            f"/projects/big/models?old=v1.0.0&new=v{last}.0.0",
+            "/projects/big/intake",
+        ]
+        pages += [
+            f"/incidents/{last}",
+            f"/runs/{last}",
+            "/api/v1/projects",
+            "/api/v1/projects/big/windows",
+            "/api/v1/projects/big/files",
+        ]
+        for page in pages:
+            taken = ask(f"http://{address(socket)}{page}")
+            print(f"{page:46} median {statistics.median(taken):6.1f} ms, slowest {max(taken):6.1f} ms")
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
