@@ -39,7 +39,8 @@ def check(
     from driftd.detect.settings import DriftSettings
 
     settings = DriftSettings(min_effect=min_effect, ignore=tuple(ignore or ()), thresholds=thresholds(threshold))
-    found = compare(reference, current, alpha, settings)
+    with output.busy("comparing"):
+        found = compare(reference, current, alpha, settings)
     if html:
         output.write_file(html, _report(reference, current, settings, found))
     if as_json:

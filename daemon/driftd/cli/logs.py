@@ -1,11 +1,15 @@
 """`driftd logs`: what a run printed."""
 
+import sys
 import time
+from codecs import getincrementaldecoder
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from driftd.cli.options import Config
+from driftd.observe.text import clean_log
 
 EVERY = 0.3  # seconds between two looks at a log that grows
 
@@ -20,14 +24,13 @@ def logs(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
 ) -> None:
     """Print the log of a run: its steps, and all that its commands said."""
-    import sys
-
     from driftd.cli.state import looking
     from driftd.errors import OperationError
     from driftd.journal import tables
     from driftd.journal.layout import Layout
     from driftd.observe import views
 
+    say = _to_terminal() if sys.stdout.isatty() else sys.stdout.buffer.write
     with looking(config) as state:
         path = Layout(state.folder, views.run(state.journal, run).project).run(run) / "log"
         try:
@@ -40,8 +43,14 @@ def logs(
             while True:
                 ended = tables.runs.get(state.journal, run).ended_at is not None
                 while block := file.read(1 << 16):
-                    sys.stdout.buffer.write(block)
-                sys.stdout.buffer.flush()
+                    say(block)
+                sys.stdout.flush()
                 if ended or not follow:
                     return
                 time.sleep(EVERY)
+
+
+def _to_terminal() -> Callable[[bytes], object]:
+    """Return what writes a log where a person looks at it; a pipe gets the bytes as they are."""
+    decoder = getincrementaldecoder("utf-8")("backslashreplace")
+    return lambda block: sys.stdout.write(clean_log(decoder.decode(block)))

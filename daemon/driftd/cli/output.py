@@ -1,6 +1,7 @@
 """How commands speak: tables that fit a terminal of 80 columns and are plain text in a pipe, or one JSON document."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,12 @@ def show_facts(facts: Mapping[str, object]) -> None:
         if value not in (None, "", []):
             grid.add_row(Text(name), value if isinstance(value, Text) else text(value))
     console().print(grid)
+
+
+def busy(what: str) -> AbstractContextManager[object]:
+    """Show that something goes on, where a person looks at it."""
+    errors = Console(stderr=True, markup=False)
+    return errors.status(what) if errors.is_terminal else nullcontext()
 
 
 def write_file(path: Path, content: str) -> None:

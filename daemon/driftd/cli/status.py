@@ -126,5 +126,6 @@ def _evidence(view: "ProjectView") -> str | None:
     said = view.window and view.window.evidence
     if not said or view.window is None:
         return None
-    where = f"window {view.window.number}: {said.level:.0%} of the way to an alarm"
+    way = "an alarm" if said.level >= 1 else f"{said.level:.0%} of the way to an alarm"
+    where = f"window {view.window.number}: {way}"
     return where + (f" ({', '.join(said.columns)})" if said.columns else "")

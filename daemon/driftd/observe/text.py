@@ -1,5 +1,8 @@
 """Text of unknown origin, made safe to show."""
 
+import re
+
+COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 KEPT = "\n\u202f\u00a0"  # beside what is printable: the end of a line, and spaces that do not break
 
 
@@ -8,6 +11,16 @@ def clean(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in KEPT else c.encode("unicode_escape").decode() for c in text)
+
+
+def clean_log(text: str) -> str:
+    """Make the output of a foreign program safe for a terminal: colours, tabs and returns of the line stay, nothing else that acts."""
+    parts = COLOUR.split(text)
+    return "".join(part if COLOUR.fullmatch(part) else _acting(part) for part in parts)
+
+
+def _acting(text: str) -> str:
+    return "".join(c if c in "\t\r" else clean(c) for c in text) if not text.isprintable() else text
 
 
 def short(text: object, most: int = 120) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftd.errors import RepositoryError
@@ -81,6 +81,7 @@ def test_the_lower_bound_is_below_a_true_null_gain_in_its_share_of_cases(tmp_pat
 
 
 @given(order=st.permutations(range(12)), results=st.lists(st.sampled_from([0.0, 1.0]), min_size=12, max_size=12))
+@settings(deadline=None)
 def test_the_order_of_lines_changes_nothing(tmp_path_factory, order, results):
     folder = tmp_path_factory.mktemp("rows")
     old = values(folder / "old", [1.0] * 12)
