@@ -1,14 +1,18 @@
 """Runs on a real DVC repository, from the first champion to a promotion and back."""
 
 import json
+import re
 import shutil
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from driftd.errors import RefusedError
 from driftd.journal import tables
+from driftd.journal.files import point
 from driftd.journal.records import ProjectState, RunState
 from driftd.retrain import approval, served
 from driftd.retrain.diff import diff_models
@@ -351,3 +355,72 @@ def test_two_models_are_compared_by_scores_params_data_and_code(kinds, repositor
     assert files["params.yaml"] == (1, 1)
     assert not {"dvc.lock", "data.dvc", "scores.json"} & set(files)
     assert "+  unused: 2" in found["code"]["patch"]
+
+
+@pytest.mark.parametrize(
+    ("change", "guards", "said"),
+    [
+        ("{kind: 'X' for kind in best}", [], r"accuracy from 0\.\d+ to 0\.000"),  # labels shuffled, or nothing learnt
+        ("{**best, 'b': 'A'}", [{"metric": "scores.json:*.recall", "max_drop": 0.05}], r"B\.recall falls from 1\.000 to 0\.000"),
+    ],
+    ids=["worse", "a guarded label is lost"],
+)  # fmt: skip
+def test_a_candidate_that_is_worse_or_loses_a_guarded_label_is_kept_out(repository, tmp_path, change, guards, said):
+    kinds = Retraining(repository, tmp_path / "state", {"promote": {"guards": guards}})
+    kinds.first()
+    before = kinds.served()
+    code = (repository / "stages.py").read_text()
+    (repository / "stages.py").write_text(
+        code.replace('    folder = pathlib.Path("model")', f'    best = {change}\n    folder = pathlib.Path("model")')
+    )
+    tool(repository, "git", "commit", "-q", "-a", "-m", "A mistake in the training")
+    kinds.arrive(1, "cdefgh", each=40)
+    run = kinds.answer((1, 1), 1)
+    assert run.state is RunState.KEPT, run.error
+    assert re.search(said, run.decision["sentence"])
+    assert (run.decision["gain"] > 0) is bool(guards)
+    assert kinds.served() == before
+
+
+def test_each_candidate_against_the_same_champion_must_be_surer(kinds):
+    kinds.first()
+    for number in (1, 2):
+        kinds.arrive(number, "ab")
+        kinds.answer((number, number), number)
+    kinds.arrive(3, "cd")
+    last = kinds.answer((1, 3), 3)
+    levels = [run.decision["interval"]["confidence"] for run in tables.runs.all(kinds.journal)[1:]]
+    assert [run.decision["earlier"] for run in tables.runs.all(kinds.journal)[1:]] == [0, 1, 2]
+    assert levels == pytest.approx([0.9696, 0.9924, 0.9966], abs=1e-4)
+    assert last.state is RunState.PROMOTED
+    kinds.arrive(4, "ab")
+    assert kinds.answer((4, 4), 4).decision["earlier"] == 0  # another champion
+
+
+def test_a_reader_never_sees_a_gap_or_a_mixture_while_the_pointer_is_swapped(tmp_path):
+    models, seen, stop = tmp_path / "models", [], threading.Event()
+    for version in ("v1.0.0", "v2.0.0"):
+        source = tmp_path / version
+        source.mkdir()
+        for name in ("weights", "labels"):
+            (source / name).write_text(version)
+        served.make(models, version, source)
+    point(models / "current", "v1.0.0")
+
+    def read() -> None:
+        while not stop.is_set():
+            folder = (models / "current").resolve(strict=True)
+            seen.append(tuple((folder / name).read_text() for name in ("weights", "labels")))
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for swap in range(100):
+            before, patience = len(seen), time.monotonic() + 10
+            point(models / "current", f"v{2 - swap % 2}.0.0")
+            while len(seen) < before + 2 and time.monotonic() < patience:
+                time.sleep(0)
+        stop.set()
+        for reader in readers:
+            reader.result()
+    assert set(seen) == {("v1.0.0",) * 2, ("v2.0.0",) * 2}
+    assert len(seen) >= 200

@@ -58,6 +58,7 @@ class Retraining:
                 "promote": PROMOTE | self.sections.get("promote", {}),
                 "retrain": retrain,
             }
+            | self.sections.get("project", {})
         )
         self.runner = Runner(self.name, self.settings, self.journal, self.layout, self.executor, self.clock)
         if tables.projects.first(self.journal, "name = ?", self.name) is None:

@@ -119,6 +119,17 @@ def _show_model(model: "ModelView") -> None:
             ("number", "in production since", "cause"),
             [(each.number, output.clock(each.assigned_at), each.cause) for each in model.assignments],
         )
+    hooks = [(each.number, hook) for each in model.assignments for hook in each.hooks]
+    if hooks:
+        output.say("")
+        output.show_table(
+            ("number", "hook", "state", "attempts", ""),
+            [
+                (number, f"{hook.kind} {hook.title}", output.text(hook.state), hook.attempts, hook.error)
+                for number, hook in hooks
+            ],
+            right=("number", "attempts"),
+        )
     if model.scores:
         output.say("")
         output.show_table(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from driftd.cli.state import State
-    from driftd.observe.views import ProjectView
+    from driftd.observe.views import ModelView, ProjectView
     from driftd.observe.views.overview import HeldView
 
 PATIENCE = 2.0  # seconds that the daemon has to say what troubles it
@@ -105,6 +105,7 @@ def _show(view: "ProjectView", problem: str | None) -> None:
     output.show_facts({
         "  problem": output.text(problem, "red") if problem else None,
         "  model": champion and f"{champion.version}, since {output.ago(champion.assignments[-1].assigned_at)}",
+        "  hooks": champion and _hooks(champion),
         "  evidence": _evidence(view),
         "  data": f"{view.files.get('admitted', 0)} files, {view.rows} rows, {view.windows} windows; last {output.ago(view.last_file_at)}",
         "  waiting": f"{view.windows_waiting} windows" if view.windows_waiting else None,
@@ -118,6 +119,17 @@ def _show(view: "ProjectView", problem: str | None) -> None:
 def _held(held: "HeldView") -> str:
     until = f", until {held.until:%Y-%m-%d %H:%M:%S} UTC" if held.until else ""
     return f"by the gate {held.gate}: {held.reason}{until}"
+
+
+def _hooks(champion: "ModelView") -> "str | Text | None":
+    """Say which hooks of the last promotion or rollback have not done their work."""
+    from driftd.cli import output
+
+    left = [each for each in champion.assignments[-1].hooks if each.state != "done"]
+    said = "; ".join(
+        f"{each.kind} {each.title} {each.state}" + (f": {each.error}" if each.error else "") for each in left
+    )
+    return output.text(said, "red" if any(each.state == "failed" for each in left) else "yellow") if said else None
 
 
 def _evidence(view: "ProjectView") -> str | None:

@@ -1,9 +1,10 @@
 """What can be set, with defaults and help. The annotated file, the JSON Schema and the docs follow from here."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from driftd.config.units import Budget, Crontab, Duration, Size
 
@@ -187,18 +188,22 @@ class Guard(Section):
     metric: str
     """File and name with `*` as a wildcard: `scores.json:*.f`."""
     max_drop: Number = Field(ge=0)
-    """The largest drop from champion to candidate on the same rows."""
+    """The largest drop (or rise, where lower is better) from champion to candidate on the same rows."""
+    better: Literal["higher", "lower"] = "higher"
+    """Which way of the metric is the better one."""
 
 
 class Promote(Section):
     """When a candidate replaces the champion."""
 
     metric: str = "scores.json:ents_f"
-    """File and name of the metric that decides; higher is better."""
+    """File and name of the metric that decides."""
+    better: Literal["higher", "lower"] = "higher"
+    """Which way of the metric is the better one: `lower` for errors and losses."""
     min_gain: Number = 0.0
     """The gain must exceed this, with `confidence`."""
     confidence: Number = Field(0.95, gt=0.5, lt=1)
-    """Confidence of the one-sided interval of the gain, from a paired bootstrap over test rows."""
+    """Confidence that none of the candidates that are held against one champion replaces it without being better (docs/promotion.md)."""
     per_row: str | None = None
     """File of per-row results of the evaluate stage; without it the plain difference decides."""
     split: Literal["content_hash", "project"] = "content_hash"
@@ -219,6 +224,69 @@ class Promote(Section):
         if not file or not name:
             raise ValueError(f"{value!r} names no metric; write it like scores.json:ents_f")
         return value
+
+
+class MlflowAlias(Section):
+    """An alias in an MLflow model registry that names the version in production."""
+
+    registry: str
+    """Tracking URI of the registry."""
+    model: str
+    """Name of the registered model; made where there is none."""
+    alias: str = "champion"
+    """The alias that is moved."""
+    source: str | None = None
+    """Where the registry finds the model's files, with `{version}`; null: the served copy."""
+
+
+class Hook(Section):
+    """One thing to do after a promotion or rollback: exactly one of command, webhook, dvc_push, git_push and mlflow."""
+
+    command: tuple[str, ...] | None = None
+    """A program and its arguments, started in the repository."""
+    webhook: str | None = None
+    """An http or https address that a CloudEvent is posted to."""
+    secret: str | None = None
+    """File with the key that signs the webhook, or `credential:NAME` of the service."""
+    dvc_push: str | None = None
+    """DVC remote that data and model are pushed to."""
+    git_push: str | None = None
+    """Git remote that driftd's branch and tags are pushed to."""
+    mlflow: MlflowAlias | None = None
+    """Alias in an MLflow registry."""
+    timeout: Duration = Field(600.0, gt=0)
+    """Time limit of one attempt."""
+    attempts: Whole = Field(8, ge=1)
+    """Attempts before it is given up."""
+
+    @property
+    def kind(self) -> str:
+        return next(name for name in HOOKS if getattr(self, name) is not None)
+
+    @property
+    def title(self) -> str:
+        """What it is called where people see it; an address is shown without its path, which may be a secret."""
+        if self.webhook:
+            return urlsplit(self.webhook).hostname or self.webhook
+        if self.mlflow:
+            return f"{self.mlflow.model}@{self.mlflow.alias}"
+        return self.dvc_push or self.git_push or " ".join(self.command or ())
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        given = [name for name in HOOKS if getattr(self, name) is not None]
+        if len(given) != 1 or self.command == ():
+            raise ValueError(f"a hook is exactly one of {', '.join(HOOKS)}; here it is {' and '.join(given) or 'none'}")
+        if self.webhook and (
+            urlsplit(self.webhook).scheme not in ("http", "https") or not urlsplit(self.webhook).hostname
+        ):
+            raise ValueError(f"{self.webhook!r} is no address of a webhook; write it like https://deploy.example/hook")
+        if self.secret and not self.webhook:
+            raise ValueError("only a webhook has a secret")
+        return self
+
+
+HOOKS = ("command", "webhook", "dvc_push", "git_push", "mlflow")
 
 
 class Project(Section):
@@ -244,6 +312,8 @@ class Project(Section):
     """How a candidate is made."""
     promote: Promote = Promote()
     """When a candidate replaces the champion."""
+    hooks: tuple[Hook, ...] = ()
+    """What is done after a promotion or rollback, in order (docs/how-to/hooks.md)."""
 
 
 class Settings(Section):

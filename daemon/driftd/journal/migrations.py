@@ -193,6 +193,24 @@ STEPS = (
     CREATE INDEX assignments_newest ON assignments(project, id);
     CREATE INDEX assignments_by_model ON assignments(model_id, number);
     """,
+    """
+    CREATE TABLE hooks (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        assignment_id INTEGER NOT NULL REFERENCES assignments(id),
+        position INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        title TEXT NOT NULL,
+        spec TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        error TEXT,
+        due_at REAL NOT NULL,
+        ended_at REAL,
+        UNIQUE (assignment_id, position)
+    ) STRICT;
+    CREATE INDEX hooks_waiting ON hooks(project, assignment_id, position) WHERE state = 'waiting';
+    """,
 )
 
 

@@ -194,6 +194,30 @@ class Assignment(Record, frozen=True, kw_only=True):
     assigned_at: float
 
 
+class HookState(StrEnum):
+    WAITING = "waiting"  # for its turn, or to be tried again
+    DONE = "done"
+    FAILED = "failed"  # given up
+    SUPERSEDED = "superseded"  # another model went into production first
+
+
+class HookRow(Record, frozen=True, kw_only=True):
+    """One hook of one assignment."""
+
+    id: int
+    project: str
+    assignment_id: int
+    position: int  # from 1, as in the settings
+    kind: str
+    title: str
+    spec: dict[str, Any]  # the settings of the hook as they were
+    state: HookState
+    attempts: int
+    error: str | None
+    due_at: float
+    ended_at: float | None
+
+
 class RequestState(StrEnum):
     WAITING = "waiting"
     DONE = "done"

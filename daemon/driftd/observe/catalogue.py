@@ -61,6 +61,7 @@ METRICS = (
     Metric("driftd_model_promoted_timestamp_seconds", "gauge", "When the champion was put into production.", PROJECT),
     Metric("driftd_promotions_total", "counter", "Models that were put into production by a run.", PROJECT),
     Metric("driftd_rollbacks_total", "counter", "Returns to an earlier model.", PROJECT),
+    Metric("driftd_hooks", "gauge", "Hooks after promotions and rollbacks by state; failed ones were given up.", ("project", "state")),
     Metric("driftd_requests_waiting", "gauge", "What people asked for and the daemon has not answered yet.", PROJECT),
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from driftd.journal import Journal
-from driftd.journal.records import FileState, IncidentState, RunState, WindowState
+from driftd.journal.records import FileState, HookState, IncidentState, RunState, WindowState
 
 COLUMNS = 200  # columns of a project that are exported
 SCORES = 50  # scores of a champion that are exported
@@ -33,7 +33,7 @@ def read(journal: Journal, projects: Sequence[str]) -> Iterator[Reading]:
     size = journal.rows("SELECT page_count * page_size AS size FROM pragma_page_count(), pragma_page_size()")
     yield Reading("driftd_journal_size_bytes", (), size[0]["size"])
     for project in projects:
-        for part in (_project, _files, _windows, _evidence, _incidents, _runs, _steps, _model):
+        for part in (_project, _files, _windows, _evidence, _incidents, _runs, _steps, _model, _hooks):
             yield from part(journal, project)
 
 
@@ -167,6 +167,13 @@ def _model(journal: Journal, project: str) -> Iterator[Reading]:
         scores = list(_numbers(msgspec.json.decode(champion["scores"])))[:SCORES]
         for (_, value), label in zip(scores, labels(name for name, _ in scores), strict=True):
             yield Reading("driftd_model_score", (project, label), value)
+
+
+def _hooks(journal: Journal, project: str) -> Iterator[Reading]:
+    query = "SELECT state, count(*) AS n FROM hooks WHERE project = ? GROUP BY state"
+    found = {row["state"]: row["n"] for row in journal.rows(query, project)}
+    for state in HookState:
+        yield Reading("driftd_hooks", (project, state), found.get(state, 0))
 
 
 def _when(metric: str, where: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Iterator[Reading]:

@@ -15,6 +15,7 @@ from driftd.intake import Intake, close_windows
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
 from driftd.journal.records import ProjectState
+from driftd.projects.aftermath import Aftermath
 from driftd.projects.answers import Answers
 from driftd.projects.dispatch import Dispatcher
 from driftd.projects.judging import Judge
@@ -53,6 +54,7 @@ class ProjectLoop:
         self._intake = Intake(name, settings, journal, layout, executor, clock)
         self._judge = Judge(name, settings, journal, layout, executor)
         self.dispatch = Dispatcher(name, settings, journal, self._runner, self.wake)
+        self._aftermath = Aftermath(name, journal, self._runner, self.wake)
         self._answers = Answers(name, journal, self._runner, self._intake, self.dispatch)
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -75,7 +77,7 @@ class ProjectLoop:
         self._stopping.set()
         self._wake.set()
         self._intake.stop()
-        ended = self.dispatch.stop(timeout)
+        ended = self.dispatch.stop(timeout) and self._aftermath.stop(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
             self._thread.join(max(0.0, deadline - time.monotonic()))
         return ended and not self._thread.is_alive()
@@ -109,6 +111,7 @@ class ProjectLoop:
         steps = (
             self._answers.step,
             self.dispatch.step,
+            self._aftermath.step,
             self._intake.scan,
             lambda: close_windows(self._journal, self.name, self._settings, self._clock()),
         )

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from driftd.errors import RepositoryError
 from driftd.retrain.scores import RowResult, read_rows
+from driftd.retrain.spending import resamples
 
-RESAMPLES = 2000
+FEW = 8  # times fewer different rows than rows: drawing them is quicker then
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Pair: TypeAlias = tuple[RowResult, RowResult]
@@ -52,7 +53,12 @@ def compare(champion: Path, candidate: Path, new_files: Sequence[str], confidenc
         )
     joined = _arrays(pairs)
     lower, upper = _interval(joined, confidence)
-    result = _scores(pairs) | {"lower": lower, "upper": upper, "confidence": confidence, "resamples": RESAMPLES}
+    result = _scores(pairs) | {
+        "lower": lower,
+        "upper": upper,
+        "confidence": confidence,
+        "resamples": resamples(confidence),
+    }
     result["difference"] = result["candidate"] - result["champion"]
     result["rows"] = {"shared": len(pairs), "champion": len(old), "candidate": len(new)}
     fresh = set(new_files)
@@ -109,11 +115,19 @@ def _interval(joined: _Joined, confidence: float) -> tuple[float, float]:
     rng = np.random.default_rng(int.from_bytes(seed[:16], "big"))
     both = np.hstack([joined.champion, joined.candidate])
     terms = joined.champion.shape[1]
-    drawn = (np.bincount(rng.integers(rows, size=rows), minlength=rows) @ both for _ in range(RESAMPLES))
-    sums = np.array(list(drawn))
+    sums = _resampled(rng, both, resamples(confidence))
     old, new = (_metric(side, rows, joined.counted) for side in (sums[:, :terms], sums[:, terms:]))
     lower, upper = np.quantile(new - old, [1 - confidence, confidence])
     return float(lower), float(upper)
+
+
+def _resampled(rng: np.random.Generator, both: Floats, count: int) -> Floats:
+    """Return the sums of resampled rows; of few different rows it is drawn how often each of them comes."""
+    rows = len(both)
+    different, times = np.unique(both, axis=0, return_counts=True)
+    if FEW * len(different) <= rows:
+        return np.asarray(rng.multinomial(rows, times / rows, size=count) @ different)
+    return np.array([np.bincount(rng.integers(rows, size=rows), minlength=rows) @ both for _ in range(count)])
 
 
 def _scores(pairs: Sequence[Pair]) -> dict[str, Any]:

@@ -11,7 +11,11 @@ REGIMES = "regimes"  # the file name under which a guard finds the scores of the
 
 
 def decide(
-    settings: Promote, champion: Mapping[str, float], candidate: Mapping[str, float], compared: Mapping[str, Any] | None
+    settings: Promote,
+    champion: Mapping[str, float],
+    candidate: Mapping[str, float],
+    compared: Mapping[str, Any] | None,
+    earlier: int = 0,
 ) -> dict[str, Any]:
     """Return the decision as a JSON document.
 
@@ -20,6 +24,7 @@ def decide(
         champion: The champion's scores on the candidate's test rows, as `file:name`.
         candidate: The candidate's.
         compared: The comparison row by row, where there are per-row results.
+        earlier: Decisions against the same champion before this one, for the record: `compared` has the confidence that they leave.
     """
     metric = settings.metric
     for who, scores in (("champion", champion), ("candidate", candidate)):
@@ -29,8 +34,7 @@ def decide(
                 remedy=f"set promote.metric to one of: {', '.join(sorted(scores)) or 'none was written'}",
             )
     old, new = champion[metric], candidate[metric]
-    gain = compared["difference"] if compared else new - old
-    sure = compared["lower"] if compared else gain
+    gain, interval = _gain(settings, new - old, compared)
     regimes = _regimes(compared)
     guards = [
         result
@@ -38,17 +42,18 @@ def decide(
         for result in _guard(guard, {**champion, **regimes["champion"]}, {**candidate, **regimes["candidate"]})
     ]
     broken = [guard for guard in guards if not guard["holds"]]
-    better = sure > settings.min_gain
+    better = (interval["lower"] if interval else gain) > settings.min_gain
     document = {
         "verdict": "promote" if better and not broken else "keep",
         "metric": metric,
+        "better": settings.better,
         "champion": old,
         "candidate": new,
-        "difference": gain,
-        "interval": {"lower": compared["lower"], "upper": compared["upper"], "confidence": compared["confidence"]}
-        if compared
-        else None,
+        "difference": compared["difference"] if compared else new - old,
+        "gain": gain,
+        "interval": interval,
         "min_gain": settings.min_gain,
+        "earlier": earlier,
         "guards": guards,
         "method": "paired bootstrap" if compared else "plain difference",
         "rows": compared["rows"] if compared else None,
@@ -58,6 +63,32 @@ def decide(
         "scores": {"champion": dict(champion), "candidate": dict(candidate)},
     }
     return document | {"sentence": _sentence(document, better, broken)}
+
+
+def account(document: Mapping[str, Any]) -> str:
+    """Say what a decision rests on beside its sentence: interval, how often the champion was tried, guards."""
+    interval, said = document["interval"], []
+    if interval:
+        bounds = f"{interval['lower']:.4f} to {interval['upper']:.4f}"
+        said.append(f"{document['method']}: gain {bounds} at {interval['confidence']:.2%}, one-sided each")
+    said.append(f"decision {document['earlier'] + 1} against this champion")
+    said += [
+        f"{each['metric']} {each['champion']:.3f} -> {each['candidate']:.3f} is allowed"
+        for each in document["guards"]
+        if each["holds"]
+    ]
+    return "; ".join(said) + "."
+
+
+def _gain(settings: Promote, plain: float, compared: Mapping[str, Any] | None) -> tuple[float, dict[str, float] | None]:
+    """Return the gain and its interval, positive where the candidate is better."""
+    turned = settings.better == "lower"
+    if compared is None:
+        return (-plain if turned else plain), None
+    lower, upper, gain = compared["lower"], compared["upper"], compared["difference"]
+    if turned:
+        lower, upper, gain = -upper, -lower, -gain
+    return gain, {"lower": lower, "upper": upper, "confidence": compared["confidence"]}
 
 
 def _regimes(compared: Mapping[str, Any] | None) -> dict[str, dict[str, float]]:
@@ -74,7 +105,7 @@ def _guard(guard: Guard, champion: Mapping[str, float], candidate: Mapping[str, 
     results = []
     for name in Metric.parse(guard.metric).matching(champion):
         old, new = champion[name], candidate.get(name)
-        holds = new is not None and old - new <= guard.max_drop
+        holds = new is not None and (new - old if guard.better == "lower" else old - new) <= guard.max_drop
         results.append({"metric": name, "champion": old, "candidate": new, "max_drop": guard.max_drop, "holds": holds})
     return results
 
@@ -85,9 +116,10 @@ def _sentence(document: Mapping[str, Any], better: bool, broken: list[dict[str, 
     interval, rows = document["interval"], document["rows"]
     where = f" on {rows['shared']} shared test rows" if rows else ""
     if interval:
-        sure = f"a gain of {document['difference']:.3f}, at least {interval['lower']:.3f} with {interval['confidence']:.0%} confidence"
+        share = f"{interval['confidence']:.2%}".replace(".00%", "%")
+        sure = f"a gain of {document['gain']:.3f}, at least {interval['lower']:.3f} with {share} confidence"
     else:
-        sure = f"a plain difference of {document['difference']:.3f}, without per-row results to say how sure it is"
+        sure = f"a plain difference of {document['gain']:.3f}, without per-row results to say how sure it is"
     said = f"{change}{where}: {sure}"
     if document["verdict"] == "promote":
         return f"The candidate is better: {said}."
@@ -100,4 +132,5 @@ def _sentence(document: Mapping[str, Any], better: bool, broken: list[dict[str, 
 def _broken(guard: Mapping[str, Any]) -> str:
     if guard["candidate"] is None:
         return f"{guard['metric']} is missing"
-    return f"{guard['metric']} falls from {guard['champion']:.3f} to {guard['candidate']:.3f} (allowed: {guard['max_drop']:g})"
+    moves = "rises" if guard["candidate"] > guard["champion"] else "falls"
+    return f"{guard['metric']} {moves} from {guard['champion']:.3f} to {guard['candidate']:.3f} (allowed: {guard['max_drop']:g})"

@@ -6,6 +6,7 @@ from driftd.journal import Journal, tables
 from driftd.journal.records import ProjectState, Run, RunState
 from driftd.retrain import served
 from driftd.retrain.context import Context
+from driftd.retrain.hooks import queue
 
 
 def fail(journal: Journal, run: Run, error: str) -> None:
@@ -52,10 +53,11 @@ def promote(ctx: Context) -> None:
             run_id=run.id, reference_id=reference, scores=ctx.results["reproduce"]["scores"],
             digest=ctx.results["copy"]["digest"], created_at=now,
         )  # fmt: skip
-        tables.assignments.add(
+        assigned = tables.assignments.add(
             journal, project=run.project, number=names["number"], model_id=model, cause=cause, run_id=run.id,
             assigned_at=now,
         )  # fmt: skip
+        queue.add(journal, run.project, assigned, ctx.settings.hooks)
         for batch in ctx.results.get("snapshot", {}).get("batches", ()):
             where = "project = ? AND number BETWEEN ? AND ? AND batch IS NULL AND state <> 'held'"
             tables.windows.set(journal, where, run.project, *batch["windows"], batch=batch["name"])

@@ -9,6 +9,7 @@ from driftd.errors import RepositoryError
 from driftd.journal.files import point as point_link
 from driftd.retrain import served
 from driftd.retrain.context import Context
+from driftd.retrain.decide import account
 from driftd.retrain.environment import EMAIL, NAME
 from driftd.retrain.git import Git
 from driftd.retrain.versions import Tags
@@ -128,6 +129,8 @@ def _message(ctx: Context, version: str) -> str:
     decision, prepared = ctx.results.get("decide"), ctx.results["prepare"]
     batches = ctx.results.get("snapshot", {}).get("batches", [])
     paragraphs = [decision["sentence"] if decision else f"Made by `dvc repro` on {prepared['branch']}."]
+    if decision:
+        paragraphs.append(account(decision))
     if batches:
         rows = sum(batch["rows"] for batch in batches)
         paragraphs.append(f"{rows} new rows: {', '.join(batch['name'] for batch in batches)}.")

@@ -8,6 +8,7 @@ from driftd.retrain import finish, served
 from driftd.retrain.context import Context, champion
 from driftd.retrain.diff import model_of
 from driftd.retrain.environment import EMAIL, NAME
+from driftd.retrain.hooks import queue
 from driftd.retrain.publish import set_references
 
 
@@ -29,6 +30,7 @@ def roll_back(ctx: Context, version: str | None) -> Assignment:
         assignment = tables.assignments.add(
             journal, project=ctx.project, number=number, model_id=target.id, cause="rollback", run_id=None, assigned_at=at
         )  # fmt: skip
+        queue.add(journal, ctx.project, assignment, ctx.settings.hooks)
         if target.reference_id is not None:
             detail = tables.projects.get(journal, ctx.project).detail
             detail = {key: value for key, value in detail.items() if key != "collecting"}

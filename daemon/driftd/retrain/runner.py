@@ -7,14 +7,17 @@ from concurrent.futures import Executor
 from typing import Any
 
 from driftd.config import Project
+from driftd.config.model import Hook
 from driftd.errors import DriftdError
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
-from driftd.journal.records import Assignment, Run, RunState
+from driftd.journal.records import Assignment, HookRow, Run, RunState
 from driftd.retrain import finish, first, processes, publish, rollback, steps
 from driftd.retrain.context import Context
 from driftd.retrain.dvc import Dvc
 from driftd.retrain.environment import environment
+from driftd.retrain.hooks import KINDS
+from driftd.retrain.hooks.notice import notice
 from driftd.retrain.limits import Limits, shortage
 from driftd.retrain.log import RunLog
 from driftd.retrain.processes import Stopped
@@ -88,12 +91,20 @@ class Runner:
 
     def roll_back(self, version: str | None) -> Assignment:
         """Put an older version (None: the one before) into production again."""
-        run = Run(
-            id=0, project=self.name, incident_id=None, cause="rollback", state=RunState.RUNNING, step=None, plan={},
-            decision=None, error=None, created_at=self.clock(), ended_at=None,
-        )  # fmt: skip
         log = RunLog(self.layout.root / "runs" / "rollback", self.clock)
-        return rollback.roll_back(self._context(run, log, threading.Event()), version)
+        return rollback.roll_back(self._context(self._aside("rollback"), log, threading.Event()), version)
+
+    def call(self, row: HookRow, hook: Hook, stop: threading.Event) -> None:
+        """Call a hook once."""
+        log = RunLog(self.layout.root / "runs" / "hooks", self.clock)
+        told = notice(self.journal, self.layout, row)
+        log.step(f"{hook.kind} {hook.title} for {told.id}, {told.version}")
+        run = self._aside("hook")
+        try:
+            KINDS[hook.kind](self._context(run, log, stop), hook, told)
+        except DriftdError as error:
+            log.line(f"failed: {error}")
+            raise
 
     def shortage(self) -> str | None:
         """Say which disk has less free space than a run may begin with."""
@@ -113,9 +124,16 @@ class Runner:
         processes.end_marked(self.layout.root)
         unlock_references(self._repository().git, self.name)
 
+    def _aside(self, cause: str) -> Run:
+        """Return what stands for a run where there is none."""
+        return Run(
+            id=0, project=self.name, incident_id=None, cause=cause, state=RunState.RUNNING, step=None, plan={},
+            decision=None, error=None, created_at=self.clock(), ended_at=None,
+        )  # fmt: skip
+
     def _context(self, run: Run, log: RunLog, stop: threading.Event) -> Context:
         settings = self.settings.retrain
-        env = environment(self.layout, settings.env, str(run.id or "rollback"))
+        env = environment(self.layout, settings.env, str(run.id or run.cause))
         repository = Repository(self.settings.repository, env)
         places = (self.layout.root, repository.cache())
         floor = settings.free_disk if run.id else 0.0  # a rollback is no time to be strict

@@ -16,6 +16,7 @@ from driftd.retrain.decide import decide as decided
 from driftd.retrain.dvc import document, in_order, outputs
 from driftd.retrain.publish import check_branch
 from driftd.retrain.scores import read_scores
+from driftd.retrain.spending import confidence
 from driftd.retrain.worktree import Worktree
 
 
@@ -102,22 +103,33 @@ def score(ctx: Context) -> dict[str, Any]:
 
 def decide(ctx: Context) -> dict[str, Any]:
     """Compare both on the rows that they share."""
-    settings = ctx.settings.promote
+    settings, earlier = ctx.settings.promote, _decisions(ctx)
     compared = None
     if settings.per_row:
         new = [batch["name"] for batch in ctx.results["snapshot"]["batches"] if batch["new_regime"]]
         sides = (ctx.file("champion-rows.jsonl"), ctx.file("candidate-rows.jsonl"))
-        compared = ctx.submit(_compared, *sides, new, settings.confidence)
+        compared = ctx.submit(_compared, *sides, new, confidence(settings.confidence, earlier))
     old, new_scores = ctx.results["score"]["scores"], ctx.results["reproduce"]["scores"]
-    decision = decided(settings, old, new_scores, compared)
+    decision = decided(settings, old, new_scores, compared, earlier)
     ctx.log.line(decision["sentence"])
     return decision
 
 
-def _compared(champion: Path, candidate: Path, new_files: Sequence[str], confidence: float) -> dict[str, Any]:
+def _decisions(ctx: Context) -> int:
+    """Count the earlier runs that were decided against the same champion: they have looked at the test rows."""
+    query = """
+        SELECT count(*) AS n FROM steps AS decided JOIN steps AS prepared USING (run_id) JOIN runs ON runs.id = run_id
+        WHERE runs.project = ? AND run_id < ? AND decided.name = 'decide' AND decided.result IS NOT NULL
+        AND prepared.name = 'prepare' AND json_extract(prepared.result, '$.champion.id') = ?
+    """
+    champion_id = ctx.results["prepare"]["champion"]["id"]
+    return int(ctx.journal.rows(query, ctx.project, ctx.run.id, champion_id)[0]["n"])
+
+
+def _compared(champion: Path, candidate: Path, new_files: Sequence[str], level: float) -> dict[str, Any]:
     from driftd.retrain.compare import compare  # in a worker: the daemon itself stays free of numpy
 
-    return compare(champion, candidate, new_files, confidence)
+    return compare(champion, candidate, new_files, level)
 
 
 def number(ctx: Context) -> dict[str, Any]:

@@ -2,7 +2,7 @@ import pytest
 
 from driftd.config.model import Guard, Promote
 from driftd.errors import RepositoryError
-from driftd.retrain.decide import decide
+from driftd.retrain.decide import account, decide
 
 METRIC = "scores.json:f"
 
@@ -81,4 +81,45 @@ def test_the_sentence_tells_a_person_what_was_found():
     assert found["sentence"] == (
         "The candidate is better: f from 0.391 to 0.872 on 100 shared test rows: "
         "a gain of 0.481, at least 0.440 with 95% confidence."
+    )
+
+
+@pytest.mark.parametrize(
+    ("champion", "candidate", "lower", "upper", "verdict"),
+    [(0.5, 0.4, -0.2, -0.05, "promote"), (0.5, 0.4, -0.2, 0.01, "keep"), (0.4, 0.5, 0.05, 0.2, "keep")],
+)
+def test_where_lower_is_better_a_fall_is_a_gain(champion, candidate, lower, upper, verdict):
+    found = decide(
+        settings(better="lower"),
+        {METRIC: champion},
+        {METRIC: candidate},
+        compared(champion, candidate, lower, upper=upper),
+    )
+    assert found["verdict"] == verdict
+    assert found["gain"] == pytest.approx(champion - candidate)
+    assert (found["interval"]["lower"], found["interval"]["upper"]) == (-upper, -lower)
+
+
+def test_without_rows_lower_is_better_too():
+    assert decide(settings(better="lower"), {METRIC: 0.5}, {METRIC: 0.4}, None)["verdict"] == "promote"
+
+
+def test_several_metrics_each_in_its_own_direction():
+    guards = (Guard(metric="s:loss", max_drop=0.0, better="lower"), Guard(metric="s:auc", max_drop=0.0))
+    old = {METRIC: 0.5, "s:loss": 1.0, "s:auc": 0.7}
+    found = [
+        decide(settings(guards=guards), old, {METRIC: 0.8, "s:loss": loss, "s:auc": auc}, compared())
+        for loss, auc in ((0.9, 0.8), (1.1, 0.8), (0.9, 0.6))
+    ]
+    assert [each["verdict"] for each in found] == ["promote", "keep", "keep"]
+    assert "s:loss rises from 1.000 to 1.100" in found[1]["sentence"]
+    assert "s:auc falls from 0.700 to 0.600" in found[2]["sentence"]
+
+
+def test_an_account_of_the_decision_names_interval_attempts_and_guards():
+    guard = Guard(metric="scores.json:*.f", max_drop=0.05)
+    old, new = {METRIC: 0.5, "scores.json:ZIP.f": 0.9}, {METRIC: 0.6, "scores.json:ZIP.f": 0.88}
+    assert account(decide(settings(guards=(guard,)), old, new, compared(), 2)) == (
+        "paired bootstrap: gain 0.0500 to 0.2000 at 95.00%, one-sided each; decision 3 against this champion; "
+        "scores.json:ZIP.f 0.900 -> 0.880 is allowed."
     )

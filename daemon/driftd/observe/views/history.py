@@ -1,13 +1,14 @@
 """What happened in a project, as a line of time."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
 from driftd.journal import Journal, tables
-from driftd.journal.records import Assignment, Incident, Model, Run
+from driftd.journal.records import Assignment, HookRow, Incident, Model, Run
 from driftd.observe.views.base import LIMIT, View, when
 
-Kind = Literal["incident", "closed", "promoted", "kept", "failed", "stopped", "running", "waiting", "model"]
+Kind = Literal["incident", "closed", "promoted", "kept", "failed", "stopped", "running", "waiting", "model", "hook"]
 
 
 class Entry(View, frozen=True, kw_only=True):
@@ -32,6 +33,8 @@ def timeline(journal: Journal, project: str, limit: int = LIMIT) -> list[Entry]:
         entries.append(_of_run(run, made.get(run.id)))
     for assignment in tables.assignments.all(journal, "project = ?", project, order=last):
         entries += _of_assignment(assignment, models[assignment.model_id])
+    failed = tables.hooks.all(journal, "project = ? AND state = 'failed'", project, order=last)
+    entries += [_of_hook(hook, models, journal) for hook in failed]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]
 
 
@@ -56,6 +59,12 @@ def _of_run(run: Run, model: Model | None) -> Entry:
         text = f"cause: {run.cause}" + (f", in step {run.step}" if run.step else "")
     at, version = when(run.ended_at or run.created_at), model.version if model else None
     return Entry(at=at, kind=run.state.value, id=run.id, version=version, text=text)
+
+
+def _of_hook(hook: HookRow, models: Mapping[int, Model], journal: Journal) -> Entry:
+    version = models[tables.assignments.get(journal, hook.assignment_id).model_id].version
+    text = f"{hook.kind} {hook.title} was given up: {hook.error}"
+    return Entry(at=when(hook.ended_at or hook.due_at), kind="hook", id=None, version=version, text=text)
 
 
 def _of_assignment(assignment: Assignment, model: Model) -> list[Entry]:

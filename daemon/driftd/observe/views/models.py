@@ -3,14 +3,25 @@
 from datetime import datetime
 
 from driftd.journal import Journal, tables
-from driftd.journal.records import Model
+from driftd.journal.records import Assignment, HookRow, HookState, Model
 from driftd.observe.views.base import LIMIT, View, found, when
+
+
+class HookView(View, frozen=True, kw_only=True):
+    kind: str
+    title: str
+    state: str
+    attempts: int
+    error: str | None
+    next_at: datetime | None  # when a hook that waits is called
+    ended_at: datetime | None
 
 
 class AssignmentView(View, frozen=True, kw_only=True):
     number: int
     cause: str
     assigned_at: datetime
+    hooks: list[HookView]
 
 
 class ModelView(View, frozen=True, kw_only=True):
@@ -65,8 +76,25 @@ def _view(journal: Journal, row: Model, champion: int | None) -> ModelView:
         digest=row.digest,
         scores={name: score for name, score in row.scores.items() if isinstance(score, int | float)},
         batches=[batch["name"] for batch in (step.result or {}).get("batches", [])] if step else [],
-        assignments=[
-            AssignmentView(number=each.number, cause=each.cause, assigned_at=when(each.assigned_at))
-            for each in assigned
-        ],
+        assignments=[_assignment(journal, each) for each in assigned],
+    )
+
+
+def _assignment(journal: Journal, row: Assignment) -> AssignmentView:
+    hooks = tables.hooks.all(journal, "assignment_id = ?", row.id, order="position")
+    return AssignmentView(
+        number=row.number, cause=row.cause, assigned_at=when(row.assigned_at), hooks=[_hook(each) for each in hooks]
+    )
+
+
+def _hook(row: HookRow) -> HookView:
+    waits = row.state is HookState.WAITING
+    return HookView(
+        kind=row.kind,
+        title=row.title,
+        state=row.state,
+        attempts=row.attempts,
+        error=row.error,
+        next_at=when(row.due_at) if waits else None,
+        ended_at=when(row.ended_at),
     )
