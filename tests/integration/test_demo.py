@@ -100,6 +100,12 @@ def test_quiet_files_raise_no_alarm_and_the_change_does_within_two_windows(kept)
     assert incident["onset_window"] == 9
 
 
+def test_what_kind_of_change_it_was_is_known_once_its_regime_is_there(kept):
+    [incident] = kept.json("incidents", "list", "--all")
+    assert incident["pattern"] == {"kind": "sudden", "onset_window": 9, "regime": None}
+    assert "sudden" in kept.driftd("incidents", "list", "--all")
+
+
 def test_the_candidate_is_better_where_it_matters_and_no_worse_where_it_was_good(kept):
     [[decision]] = kept.rows("SELECT decision FROM runs WHERE id = 2")
     regimes = json.loads(decision)["by_regime"]

@@ -1,10 +1,13 @@
 """`driftd incidents`: what moved, and what came of it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from driftd.cli.options import AnyProject, Config, Json, Limit, Wait
+
+if TYPE_CHECKING:
+    from driftd.observe.views import IncidentView
 
 
 def register(app: typer.Typer) -> None:
@@ -35,10 +38,15 @@ def listed(
         output.say("no incident" if every else "no open incident")
     else:
         rows = [
-            (each.id, each.project, each.kind, output.text(each.state), output.ago(each.opened_at), each.summary)
+            (each.id, each.project, each.kind, output.text(each.state), output.ago(each.opened_at), told(each))
             for each in found
         ]
         output.show_table(("id", "project", "kind", "state", "opened", "what moved"), rows, right=("id",))
+
+
+def told(incident: "IncidentView") -> str:
+    """Say what moved, and how."""
+    return incident.summary + (f"; {incident.pattern['kind']}" if incident.pattern else "")
 
 
 def dismiss(

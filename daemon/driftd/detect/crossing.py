@@ -48,3 +48,18 @@ def build(spans: list[Span], schema: Schema, settings: DriftSettings, settle: bo
 
     built = worker.build_reference(spans, schema, settings, settle=settle)
     return Built(built.blob, built.rows, built.armed, built.reason)
+
+
+def find_out(
+    reference: bytes,
+    columns: dict[str, float],
+    before: list[bytes],
+    after: list[list[Span]],
+    schema: Schema,
+    earlier: list[tuple[int, bytes]],
+) -> tuple[str, int, int | None]:
+    """Say what an alarm was, in a worker: its pattern, the place of its onset among the windows, and the regime that came back."""
+    from driftd.detect import worker
+
+    found = worker.find_out(reference, columns, before, after, schema, earlier)
+    return found.kind, found.onset, found.regime

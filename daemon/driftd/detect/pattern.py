@@ -14,8 +14,6 @@ from driftd.profile.binning import Floats, Ints
 
 Kind = Literal["sudden", "gradual", "temporary", "recurring"]
 
-BEFORE = 24  # windows before the alarm that are looked at
-AFTER = 12  # windows from the alarm on
 ENOUGH = 3  # windows before the alarm that tell the level without the change
 LEAST_RAMP = 4  # windows; a rise in fewer is sudden
 RETURNED = 0.25  # of the change; where less is left at the end it was temporary

@@ -11,10 +11,9 @@ from driftd.detect.aftermath import Aftermath
 from driftd.detect.decay import with_loss
 from driftd.detect.history import BUCKETS_A_SPAN, SPANS, History
 from driftd.detect.monitor import step
-from driftd.detect.pattern import AFTER
 from driftd.detect.reference import Reference
 from driftd.detect.regime import COLLECTING, MOVING, settled
-from driftd.detect.settings import DriftSettings
+from driftd.detect.settings import AFTER, DriftSettings
 from driftd.detect.verdict import Verdict
 from driftd.profile import Profile
 from driftd.profile.features import Column

@@ -3,6 +3,9 @@ from dataclasses import dataclass, field
 
 from driftd.config import Project
 
+BEFORE = 24  # windows before an alarm, and
+AFTER = 12  # from it on, that tell what it was
+
 
 @dataclass(frozen=True)
 class DriftSettings:

@@ -1,12 +1,14 @@
 """What the daemon asks a worker process to do. Everything that crosses is plain data; same inputs, same bytes."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
+from driftd.detect import aftermath
+from driftd.detect.aftermath import Alarm, Finding
 from driftd.detect.decay import with_loss
 from driftd.detect.history import Bucket, History
 from driftd.detect.monitor import step
@@ -55,6 +57,22 @@ def build_reference(
     reason = MOVING if moving else reference.unarmed
     notes = [*reference.notes, *(f"drift.{name}: {why}" for name, why in misfits(settings, schema.columns))]
     return ReferenceBuilt(reference.to_bytes(), reference.profile.rows, reason is None, reason, notes)
+
+
+def find_out(
+    reference: bytes,
+    columns: Mapping[str, float],
+    before: Sequence[bytes],
+    after: Sequence[Sequence[Span]],
+    schema: Schema,
+    earlier: Sequence[tuple[int, bytes]],
+) -> Finding:
+    """Say what an alarm was; see `aftermath.find_out`."""
+    alarm = Alarm(Reference.from_bytes(reference), columns)
+    watched = schema.subset(feature.column for feature in alarm.reference.layout.features)
+    windows = [list(_read(spans, watched)) for spans in after]
+    known = ((number, Reference.from_bytes(blob)) for number, blob in earlier)
+    return aftermath.find_out(alarm, list(map(Profile.from_bytes, before)), windows, known)
 
 
 def newest(spans: Sequence[Span], rows: int) -> list[Span]:

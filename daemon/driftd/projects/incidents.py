@@ -78,6 +78,13 @@ def kind_of(change: str, verdict: dict[str, Any], labels: Sequence[str]) -> str:
     return "label-drift" if change == "drift" and moved and only else change
 
 
+def explain(journal: Journal, incident: Incident, pattern: dict[str, Any]) -> None:
+    """Keep what kind of change an incident was, and since when."""
+    detail = {**tables.incidents.get(journal, incident.id).detail, "pattern": pattern}
+    tables.incidents.set(journal, "id = ?", incident.id, detail=detail)
+    journal.emit("incident-explained", project=incident.project, subject=incident.id, **pattern)
+
+
 def summarise(verdict: dict[str, Any]) -> str:
     """Say in a line what moved: the drifted columns, the largest effect first; or that the model's losses rose."""
     decay = verdict.get("decay")

@@ -6,14 +6,14 @@ from typing import Any
 
 from driftd.config import Project
 from driftd.detect.crossing import Built, build, judge
-from driftd.detect.settings import DriftSettings
+from driftd.detect.settings import AFTER, DriftSettings
 from driftd.detect.volume import RECENT, odd_volumes
 from driftd.journal import Journal, tables
 from driftd.journal.files import write_file
 from driftd.journal.layout import Layout
-from driftd.journal.records import FileState, ProjectRow, Reference, Window, WindowState
+from driftd.journal.records import FileState, Incident, ProjectRow, Reference, Window, WindowState
 from driftd.journal.spans import spans_of
-from driftd.projects import incidents, quality
+from driftd.projects import incidents, patterns, quality
 from driftd.readers import Schema
 from driftd.retrain.batches import label_columns
 
@@ -140,12 +140,24 @@ class Judge:
         built = None
         if sum(w.rows for w in regime) >= self.settings.rows_to_watch:
             built = self._build(project.columns or [], regime)
+        ready = built is not None and built[1].armed
+        told = self._explained(project, window, ready)
         with self.journal.write():
             now = self.journal.clock()
             tables.windows.set(self.journal, "id = ?", window.id, state=WindowState.COLLECTED, judged_at=now)
             self.journal.emit("window-collected", project=self.name, subject=window.id, window=window.number)
-            if built is not None and built[1].armed:
+            if told is not None:
+                incidents.explain(self.journal, *told)
+            if built is not None and ready:
                 self._watch(built, regime)
+
+    def _explained(self, project: ProjectRow, window: Window, ready: bool) -> tuple[Incident, dict[str, Any]] | None:
+        """Find out what the incident was, as soon as its regime is ready or enough windows are there."""
+        incident = patterns.waiting(self.journal, self.name, int(project.detail["collecting"]["from"]))
+        if incident is None or not (ready or window.number - (incident.window or 0) >= AFTER):
+            return None
+        schema = Schema.from_json(project.columns or [])
+        return incident, patterns.pattern(self.journal, self.layout, self.executor, schema, incident)
 
     def _build(self, columns: list[dict[str, str]], regime: Sequence[Window]) -> tuple[str, Built]:
         schema = Schema.from_json(columns)

@@ -30,6 +30,7 @@ class IncidentView(View, frozen=True, kw_only=True):
     onset_window: int | None
     retry_rows: int | None
     runs: list[int]
+    pattern: dict[str, Any] | None  # kind, onset_window, and the reference whose regime has come back
     columns: list[ColumnView]  # the largest effect first
     files: list[dict[str, Any]]  # of a schema incident
 
@@ -73,6 +74,7 @@ def _view(journal: Journal, row: Incident) -> IncidentView:
         onset_window=row.onset_window,
         retry_rows=row.retry_rows,
         runs=[each["id"] for each in answered],
+        pattern=row.detail.get("pattern"),
         columns=columns(row.detail.get("verdict", {})),
         files=row.detail.get("files", []),
     )

@@ -1,0 +1,63 @@
+"""What an incident was, once the windows after its alarm are there: found out in a worker, kept with the incident."""
+
+from concurrent.futures import Executor
+from typing import Any
+
+from driftd.detect.crossing import find_out
+from driftd.detect.settings import AFTER, BEFORE
+from driftd.journal import Journal, tables
+from driftd.journal.layout import Layout
+from driftd.journal.records import Incident, Reference, Window, WindowState
+from driftd.journal.spans import spans_of
+from driftd.readers import Schema
+
+EARLIER = 8  # regimes that may have come back
+
+
+def waiting(journal: Journal, project: str, since: int) -> Incident | None:
+    """Return the incident whose regime is collected since a window, if nothing is known of its kind yet; it may be answered already."""
+    incident = tables.incidents.first(journal, "project = ? AND reference_id IS NOT NULL", project, order="id DESC")
+    if incident is None or (incident.window or 0) < since:
+        return None
+    known = "pattern" in incident.detail or len(incident.detail.get("alarms", ())) != 1
+    return None if known else incident
+
+
+def pattern(journal: Journal, layout: Layout, executor: Executor, schema: Schema, incident: Incident) -> dict[str, Any]:
+    """Look at the windows around an alarm.
+
+    Returns:
+        {"kind", "onset_window", "regime": the number of the reference whose regime has come back, or None}.
+    """
+    known = tables.references.get(journal, incident.reference_id or 0)
+    alarm = incident.window or 0
+    before, after = _around(journal, incident.project, known, alarm)
+    profiles = [(layout.windows / (window.profile or "")).read_bytes() for window in before]
+    columns = {c["name"]: c["effect"] for c in incident.detail["verdict"]["columns"] if c["drift"]}
+    spans = [spans_of(journal, [window]) for window in after]
+    earlier = [(each.id, _blob(layout, each)) for each in _earlier(journal, known)]
+    kind, onset, regime = executor.submit(
+        find_out, _blob(layout, known), columns, profiles, spans, schema, earlier
+    ).result()
+    return {"kind": kind, "onset_window": [*before, *after][onset].number, "regime": regime}
+
+
+def _around(journal: Journal, project: str, reference: Reference, alarm: int) -> tuple[list[Window], list[Window]]:
+    before = tables.windows.all(
+        journal, "project = ? AND reference_id = ? AND number < ? AND state = ?", project, reference.id, alarm,
+        WindowState.JUDGED, order=f"number DESC LIMIT {BEFORE}",
+    )  # fmt: skip
+    after = tables.windows.all(
+        journal, "project = ? AND number >= ? AND state IN (?, ?)", project, alarm, WindowState.JUDGED,
+        WindowState.COLLECTED, order=f"number LIMIT {AFTER}",
+    )  # fmt: skip
+    return before[::-1], after
+
+
+def _earlier(journal: Journal, reference: Reference) -> list[Reference]:
+    where = "project = ? AND id < ? AND armed"
+    return tables.references.all(journal, where, reference.project, reference.id, order=f"id DESC LIMIT {EARLIER}")
+
+
+def _blob(layout: Layout, reference: Reference) -> bytes:
+    return (layout.references / reference.profile).read_bytes()
