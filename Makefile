@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # Programs that some tests run, and the Debian packages that hold them.
-PROGRAMS := chromium git npm promtool strace systemd-analyze
+PROGRAMS := chromium git npm prometheus prometheus-alertmanager promtool strace systemd-analyze
 PACKAGES := chromium git npm strace systemd
 AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
@@ -45,7 +45,7 @@ $(AXE): | programs
 	npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/axe axe-core@4.14.1
 	@touch $@
 
-# Of Prometheus only the tool is taken out of its package, because installing that would start a server.
+# Prometheus and Alertmanager are taken out of their packages, because installing those would start servers.
 programs:
 	@missing=; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	if [ -z "$$missing" ]; then echo "all there: $(PROGRAMS)"; exit 0; fi; \
@@ -54,10 +54,11 @@ programs:
 	set -ex; \
 	apt-get update -q; \
 	apt-get install -qy --no-install-recommends $(PACKAGES); \
-	if ! command -v promtool; then \
+	if ! command -v promtool || ! command -v prometheus || ! command -v prometheus-alertmanager; then \
 	    folder=$$(mktemp -d); \
-	    (cd $$folder && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb .); \
-	    install $$folder/usr/bin/promtool /usr/local/bin/; \
+	    (cd $$folder && apt-get download -q prometheus prometheus-alertmanager && for package in *.deb; do dpkg-deb -x $$package .; done); \
+	    (cd $$folder/usr/bin && install prometheus prometheus-alertmanager promtool /usr/local/bin/); \
+	    install -D -m 644 -t /usr/share/prometheus/alertmanager $$folder/usr/share/prometheus/alertmanager/*.tmpl; \
 	    rm -r $$folder; \
 	fi
 

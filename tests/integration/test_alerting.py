@@ -1,0 +1,186 @@
+"""A real daemon, Prometheus and Alertmanager: faults make alerts fire, and a webhook hears of them."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.daemon import http_get, wait_until
+from support.parts import require
+from support.running import RETRAIN, Kinds
+
+pytestmark = pytest.mark.slow
+RULES = Path(__file__).parents[2] / "config" / "prometheus"
+
+
+class Webhook:
+    """What Alertmanager delivers to: remembers each alert that fires, by name."""
+
+    def __init__(self) -> None:
+        self.heard: dict[str, dict[str, Any]] = {}
+        heard = self.heard
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                for alert in body["alerts"]:
+                    if alert["status"] == "firing":
+                        heard[alert["labels"]["alertname"]] = alert
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def impatient(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the shipped rules with a second where an hour is waited; nothing else differs."""
+    groups = [
+        {
+            **group,
+            "interval": "1s",
+            "rules": [{**rule, "for": "1s"} if "for" in rule else rule for rule in group["rules"]],
+        }
+        for group in rules["groups"]
+    ]
+    text = yaml.safe_dump({"groups": groups}, width=1000)
+    return yaml.safe_load(text.replace("[5m]", "[3s]"))
+
+
+class Monitoring:
+    """Prometheus and Alertmanager as processes, set to scrape one daemon."""
+
+    def __init__(self, folder: Path, target: str, webhook: str) -> None:
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.folder = folder
+        folder.mkdir()
+        manager = free_port()
+        route = {"receiver": "hook", "group_by": ["alertname"], "group_wait": "1s", "group_interval": "1s"}
+        self._write("alertmanager.yml", {
+            "route": route, "receivers": [{"name": "hook", "webhook_configs": [{"url": webhook}]}],
+        })  # fmt: skip
+        shutil.copy(RULES / "rules.yml", folder)
+        self._write("alerts.yml", impatient(yaml.safe_load((RULES / "alerts.yml").read_text())))
+        settings = yaml.safe_load((RULES / "prometheus.yml").read_text())
+        settings["scrape_configs"][0] |= {
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "static_configs": [{"targets": [target]}],
+        }
+        settings["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{manager}"]}]}]}
+        self._write("prometheus.yml", settings | {"global": {"evaluation_interval": "1s"}})
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._manager = f"127.0.0.1:{manager}"
+
+    def start(self) -> None:
+        self._start(
+            require("prometheus-alertmanager"), "--config.file=alertmanager.yml", f"--web.listen-address={self._manager}",
+            "--cluster.listen-address=", "--storage.path=alertmanager",
+        )  # fmt: skip
+        self._start(
+            require("prometheus"), "--config.file=prometheus.yml", f"--web.listen-address={self.url.removeprefix('http://')}",
+            "--storage.tsdb.path=prometheus",
+        )  # fmt: skip
+        for url in (self.url, f"http://{self._manager}"):
+            wait_until(lambda url=url: self._ready(url), 30, f"{url} is ready")
+
+    def _write(self, name: str, document: Mapping[str, Any]) -> None:
+        (self.folder / name).write_text(yaml.safe_dump(dict(document), width=1000))
+
+    def _start(self, *words: str) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.processes.append(subprocess.Popen(words, cwd=self.folder, stdout=log, stderr=log))
+
+    def _ready(self, url: str) -> bool:
+        try:
+            return http_get(f"{url}/-/ready").status == 200
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory) -> dict[str, dict[str, Any]]:
+    """Do to a daemon all that the tests are about, and return what the webhook heard."""
+    folder = tmp_path_factory.mktemp("alerting")
+    kinds = Kinds(folder, retrain={**RETRAIN, "min_rows": 100_000})  # so that the incident waits
+    webhook = Webhook()
+    with kinds.daemon() as daemon:
+        monitoring = Monitoring(folder / "monitoring", daemon.url.removeprefix("http://"), webhook.url)
+        try:
+            monitoring.start()
+            _faults(kinds, daemon, webhook.heard)
+        finally:
+            monitoring.close()
+            webhook.close()
+    return webhook.heard
+
+
+def _faults(kinds: Kinds, daemon: Any, heard: dict[str, dict[str, Any]]) -> None:
+    def fires(name: str, timeout: float = 60) -> None:
+        wait_until(lambda: name in heard, timeout, f"{name} is heard; heard: {sorted(heard)}\n{daemon.log[-3000:]}")
+
+    wait_until(lambda: "v1.0.0" in daemon.get("/metrics").text, 60, "there is a champion")
+    assert not heard
+    for number in (1, 2, 3):
+        kinds.drop(number, "ab")
+    for number in (4, 5, 6, 7):
+        kinds.drop(number, "cd")
+    fires("DriftdIncidentUnanswered")
+    aside = kinds.folder / "aside" / "narrow.csv"
+    aside.write_text("n\n" + "".join(f"{n}\n" for n in range(60)))
+    aside.rename(kinds.incoming / aside.name)
+    fires("DriftdDataBroken")
+    right = kinds.settings.read_text()
+    kinds.settings.write_text(right.replace("window:", "windwo:"))
+    daemon.send(signal.SIGHUP)
+    fires("DriftdConfigReloadFailed")
+    kinds.settings.write_text(right)
+    kinds.incoming.rename(kinds.folder / "elsewhere")
+    fires("DriftdProjectProblem")
+    (kinds.folder / "elsewhere").rename(kinds.incoming)
+    daemon.stop()
+    fires("DriftdDown")
+
+
+def test_drift_is_delivered_with_what_a_person_needs(heard):
+    alert = heard["DriftdIncidentUnanswered"]
+    assert alert["labels"]["project"] == "kinds"
+    assert alert["labels"]["kind"] in {"drift", "label-drift"}
+    assert alert["annotations"]["summary"] == f"The {alert['labels']['kind']} of kinds is without an answer for a day."
+    assert alert["annotations"]["runbook_url"].endswith("DriftdIncidentUnanswered.md")
+
+
+def test_each_fault_was_heard_and_nothing_else(heard):
+    assert set(heard) == {
+        "DriftdIncidentUnanswered", "DriftdDataBroken", "DriftdConfigReloadFailed",
+        "DriftdProjectProblem", "DriftdDown",
+    }  # fmt: skip
