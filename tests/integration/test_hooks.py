@@ -253,7 +253,7 @@ def test_an_mlflow_alias_is_moved_and_moved_back(started, tmp_path):
 
 def alias(registry: str) -> dict[str, str]:
     code = (
-        "import json, sys; from mlflow.tracking import MlflowClient; client = MlflowClient(registry_uri=sys.argv[1]);"
+        "import json, sys; from mlflow.tracking import MlflowClient; client = MlflowClient(sys.argv[1], sys.argv[1]);"
         "print(json.dumps(client.get_model_version_by_alias('kinds', 'champion').tags))"
     )
     return dict(
