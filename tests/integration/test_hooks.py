@@ -239,7 +239,6 @@ def test_pushes_let_a_fresh_clone_have_data_and_model(started, repository, tmp_p
 
 
 def test_an_mlflow_alias_is_moved_and_moved_back(started, tmp_path):
-    pytest.importorskip("mlflow", reason="the extra driftd[mlflow] is not installed")
     registry = f"sqlite:///{tmp_path}/registry.db"
     kinds = started({"mlflow": {"registry": registry, "model": "kinds"}})
     seen = []

@@ -68,6 +68,7 @@ def devices(dev: Path) -> None:
 
 def main() -> None:
     plan = json.loads(sys.argv[1])
+    os.umask(0o022)  # whatever the tests' own process has
     root = overlay(Path(plan["base"]))
     system(root)  # before what may lie below the /tmp of its own
     for path in plan["shown"]:

@@ -15,8 +15,16 @@ def model(folder: Path, **files: str) -> Path:
     return folder
 
 
+@pytest.fixture
+def private():
+    """What this process makes is for nobody else, as under the unit's UMask."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("private")
 def test_a_copy_is_whole_readable_by_others_and_apart_from_its_source(tmp_path):
-    os.umask(0o077)
     source = model(tmp_path / "model", a="1", deep__er__b="2")
     digest = served.make(tmp_path / "models", "v1.0.0", source)
     copy = tmp_path / "models" / "v1.0.0"
