@@ -4,9 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# Programs that some tests run, and the Debian packages that hold them.
+# Programs that some tests run. Debian's packages have the same names, but for systemd-analyze and what belongs to Prometheus.
 PROGRAMS := chromium git npm prometheus prometheus-alertmanager promtool strace systemd-analyze
-PACKAGES := chromium git npm strace systemd
 AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
@@ -53,7 +52,8 @@ programs:
 	if [ "$$(id -u)" != 0 ]; then echo "installing packages needs root: sudo make test-services" >&2; exit 1; fi; \
 	set -ex; \
 	apt-get update -q; \
-	apt-get install -qy --no-install-recommends $(PACKAGES); \
+	packages=$$(for program in $$missing; do case $$program in prom*) ;; systemd-analyze) echo systemd;; *) echo $$program;; esac; done); \
+	[ -z "$$packages" ] || apt-get install -qy --no-install-recommends $$packages; \
 	if ! command -v promtool || ! command -v prometheus || ! command -v prometheus-alertmanager; then \
 	    folder=$$(mktemp -d); \
 	    (cd $$folder && apt-get download -q prometheus prometheus-alertmanager && for package in *.deb; do dpkg-deb -x $$package .; done); \
