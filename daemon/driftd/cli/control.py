@@ -10,7 +10,7 @@ Run = Annotated[int, typer.Argument(metavar="RUN", help="Number of a run that wa
 
 
 def register(app: typer.Typer) -> None:
-    for command in (trigger, pause, resume, rollback, approve, reject):
+    for command in (trigger, pause, resume, rollback, approve, reject, gc):
         app.command()(command)
 
 
@@ -64,3 +64,16 @@ def reject(run: Run, config: Config = None, wait: Wait = True, as_json: Json = F
     from driftd.observe import views
 
     ask(config, lambda state: views.run(state.journal, run).project, "reject", wait=wait, as_json=as_json, run=run)
+
+
+def gc(
+    project: Project,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
+    config: Config = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Remove what no model, person or open run needs: old runs, worktrees, batches, cache objects, events."""
+    from driftd.cli.requests import ask
+
+    ask(config, lambda state: state.project(project), "gc", wait=wait, as_json=as_json, dry_run=dry_run)

@@ -289,6 +289,15 @@ class Hook(Section):
 HOOKS = ("command", "webhook", "dvc_push", "git_push", "mlflow")
 
 
+class Retention(Section):
+    """What `driftd gc` leaves of the past, beside models and what people have."""
+
+    runs: Whole = Field(100, ge=0)
+    """Runs without a model whose logs and per-row results stay, the newest first."""
+    events: Duration = 90 * 86400.0
+    """How long events stay that every subscriber has heard."""
+
+
 class Project(Section):
     """One DVC repository, one source of incoming data, and their settings."""
 
@@ -314,6 +323,8 @@ class Project(Section):
     """When a candidate replaces the champion."""
     hooks: tuple[Hook, ...] = ()
     """What is done after a promotion or rollback, in order (docs/how-to/hooks.md)."""
+    retention: Retention = Retention()
+    """What `driftd gc` leaves of the past."""
 
 
 class Settings(Section):

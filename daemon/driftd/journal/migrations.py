@@ -211,6 +211,15 @@ STEPS = (
     ) STRICT;
     CREATE INDEX hooks_waiting ON hooks(project, assignment_id, position) WHERE state = 'waiting';
     """,
+    """
+    CREATE TABLE objects (
+        project TEXT NOT NULL REFERENCES projects(name),
+        oid TEXT NOT NULL,
+        run_id INTEGER NOT NULL REFERENCES runs(id),
+        added_at REAL NOT NULL,
+        PRIMARY KEY (project, oid)
+    ) STRICT;
+    """,
 )
 
 

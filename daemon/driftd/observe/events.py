@@ -46,6 +46,7 @@ KINDS: dict[str, Meaning] = {
     "hook-done": Meaning("notice", "hooks", "a hook after a promotion or rollback has done its work"),
     "hook-delayed": Meaning("warning", "hooks", "a hook failed and is tried again; the promotion stands"),
     "hook-failed": Meaning("error", "hooks", "a hook was given up after its last attempt; the promotion stands"),
+    "cleaned": Meaning("notice", None, "`driftd gc` removed what no model, person or run needs any more"),
     "project-state": Meaning("notice", None, "a project was paused or resumed, or has its first champion"),
     "request-answered": Meaning("notice", "requests", "what a person asked for was done or refused"),
     "daemon-started": Meaning("notice", None, "the daemon started"),

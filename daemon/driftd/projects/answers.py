@@ -33,6 +33,7 @@ class Answers:
             "reject": self._reject,
             "dismiss": self._dismiss,
             "alert": self._alert,
+            "gc": self._collect,
             "quarantine-retry": self._quarantine_retry,
             "quarantine-drop": self._quarantine_drop,
         }
@@ -86,6 +87,9 @@ class Answers:
             raise RefusedError("a run is on its way", remedy="wait for its end")
         assignment = self.runner.roll_back(request.arguments.get("to"))
         return f"{tables.models.get(self.journal, assignment.model_id).version} is in production again"
+
+    def _collect(self, request: Request) -> str:
+        return self.runner.collect(dry_run=bool(request.arguments.get("dry_run")))
 
     def _approve(self, request: Request) -> str:
         run = self._waiting(request)

@@ -12,7 +12,7 @@ from driftd.errors import DriftdError
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
 from driftd.journal.records import Assignment, HookRow, Run, RunState
-from driftd.retrain import finish, first, processes, publish, rollback, steps
+from driftd.retrain import finish, first, processes, publish, retention, rollback, steps
 from driftd.retrain.context import Context
 from driftd.retrain.dvc import Dvc
 from driftd.retrain.environment import environment
@@ -105,6 +105,11 @@ class Runner:
         except DriftdError as error:
             log.line(f"failed: {error}")
             raise
+
+    def collect(self, *, dry_run: bool) -> str:
+        """Remove what no model, person or open run needs."""
+        kept = self.settings.retention
+        return retention.collect(self.journal, self.layout, self._repository(), kept, dry_run=dry_run)
 
     def shortage(self) -> str | None:
         """Say which disk has less free space than a run may begin with."""

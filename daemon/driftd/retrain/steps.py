@@ -10,7 +10,7 @@ from driftd.journal import tables
 from driftd.journal.records import Window
 from driftd.journal.spans import spans_of
 from driftd.readers import Schema
-from driftd.retrain import batches, dataset
+from driftd.retrain import batches, dataset, objects
 from driftd.retrain.context import Context, champion, metric_files
 from driftd.retrain.decide import decide as decided
 from driftd.retrain.dvc import document, in_order, outputs
@@ -59,7 +59,10 @@ def snapshot(ctx: Context) -> dict[str, Any]:
 def reproduce(ctx: Context) -> dict[str, Any]:
     """Run the stages; what git tracks or does not ignore afterwards is the candidate."""
     tree = ctx.here()
-    ctx.dvc(tree.root, "repro", remedy=f"see {ctx.log.path}; the stages run in {tree.root}")
+    try:
+        ctx.dvc(tree.root, "repro", remedy=f"see {ctx.log.path}; the stages run in {tree.root}")
+    finally:
+        objects.record(ctx.journal, ctx.project, ctx.run.id, ctx.repository, tree)
     done = ctx.results["snapshot"]
     data = dataset.find(tree, ctx.settings.retrain.dataset)
     if (there := dataset.count(tree.root, data)) != done["files"]:
