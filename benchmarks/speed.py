@@ -26,6 +26,7 @@ from driftd.detect.reference import Reference
 from driftd.detect.replay import Stream
 from driftd.detect.settings import DriftSettings
 from driftd.profile import Profile
+from driftd.profile.ahead import prefetched
 from driftd.readers import Schema, infer, read
 
 LETTERS = np.array(list("abcdefgh"))
@@ -87,7 +88,7 @@ def streams(folder: Path, reference: Reference) -> None:
 
     def judge(path: Path) -> None:
         schema = infer([str(path)])
-        stream, known, history = Stream(rows_of(path, schema)), reference, History()
+        stream, known, history = Stream(prefetched(rows_of(path, schema))), reference, History()
         while window := stream.take(STRETCH):
             done = step(known, history, Profile.of(known.layout, window), settings)
             known, history = done.reference, done.history

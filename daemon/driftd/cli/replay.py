@@ -77,10 +77,11 @@ def say_json(lines: Iterable[dict[str, Any]]) -> None:
 
 def judge(stream: Path, settings: "DriftSettings", reference_rows: int, reset: Reset) -> Iterator[dict[str, Any]]:
     from driftd.detect.replay import replay_daemon, replay_rows
+    from driftd.profile.ahead import prefetched
     from driftd.readers import read
 
     schema = watched(stream, settings)
-    batches = (batch.rows for batch in read(str(stream), schema))
+    batches = (batch.rows for batch in prefetched(read(str(stream), schema)))
     way = replay_rows if reset is Reset.ROWS else replay_daemon
     return way(batches, schema.columns, settings, reference_rows=reference_rows)
 

@@ -30,7 +30,7 @@ def boundaries(cells: Ints) -> Ints:
 def coarse(cells: Ints, ends: Ints) -> Ints:
     """Sum fine cells, shape (..., features, k), into coarse ones."""
     cumulative = np.cumsum(cells, axis=-1)
-    taken = np.take_along_axis(cumulative, np.broadcast_to(ends, (*cells.shape[:-1], ends.shape[-1])), axis=-1)
+    taken = cumulative[..., np.arange(len(ends))[:, None], ends]
     return np.diff(taken, axis=-1, prepend=0)
 
 

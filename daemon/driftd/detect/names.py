@@ -10,6 +10,8 @@ from driftd.stats import statistic
 
 def limits(feature: Feature, settings: DriftSettings) -> Mapping[str, float]:
     """Return the fixed thresholds of a feature, its own or its column's, of statistics that fit it."""
+    if not settings.thresholds:
+        return {}
     fixed = settings.thresholds.get(feature.name, settings.thresholds.get(feature.column, {}))
     return {name: value for name, value in fixed.items() if feature.ordered or not statistic(name).ordered}
 

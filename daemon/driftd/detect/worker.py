@@ -18,6 +18,7 @@ from driftd.detect.regime import MOVING, build, settled
 from driftd.detect.settings import DriftSettings
 from driftd.detect.verdict import Verdict
 from driftd.profile import Profile
+from driftd.profile.ahead import prefetched
 from driftd.profile.codec import pack, unpack
 from driftd.readers import Schema, Span, read_spans
 
@@ -135,4 +136,4 @@ def load_history(state: bytes | None) -> History:
 
 
 def _read(spans: Sequence[Span], schema: Schema) -> Iterator[pa.RecordBatch]:
-    return read_spans(spans, schema)
+    return prefetched(read_spans(spans, schema))

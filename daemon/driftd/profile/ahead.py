@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,5 +26,19 @@ def ahead(work: Callable[[T], R], stream: Iterable[T], threads: int = THREADS) -
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def prefetched(stream: Iterable[T], pieces: int = 8) -> Iterator[T]:
+    """Yield the pieces of a stream, which a thread makes a few ahead. Errors are raised where their piece would have come."""
+    end = object()
+    with ThreadPoolExecutor(1, "prefetched") as pool:
+        source = iter(stream)
+        waiting = deque(pool.submit(next, source, end) for _ in range(pieces))
+        try:
+            while (piece := waiting.popleft().result()) is not end:
+                waiting.append(pool.submit(next, source, end))
+                yield cast("T", piece)
         finally:
             pool.shutdown(cancel_futures=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ Ints = NDArray[np.int64]
 QUANTILES = 256
 TAILS = (1 / 512, 1 / 1024, 1 / 2048, 1 / 4096)
 FEW = 32
+LARGEST = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,31 @@ class Axis:
     A cell holds the values above one edge up to and with the next. The outermost two hold what lies absurdly far from
     the reference: such values are counted apart, as broken data.
 
+    Values and edges are compared as single-precision distances from the middle edge, where these keep all edges apart:
+    what differs by less than 6e-8 of that distance is the same. Sorting them takes half the time.
+
     Attributes:
         edges: Increasing, shape (k,); k + 1 cells.
     """
 
     edges: Floats
+
+    @cached_property
+    def _keys(self) -> NDArray[np.floating]:
+        keys = _distances(self.edges, self._middle)
+        return keys if (keys[1:] > keys[:-1]).all() else self.edges
+
+    @property
+    def _middle(self) -> float:
+        return float(self.edges[len(self.edges) // 2])
+
+    def _rounded(self, values: Floats) -> NDArray[np.floating]:
+        """Return what stands for finite values beside the keys, as a new array; it never reverses two."""
+        if self._keys is self.edges:
+            return values.copy()
+        found = _distances(values, self._middle)
+        # an end that is infinite lies beyond all of them
+        return found if np.isfinite(self._keys[[0, -1]]).all() else np.clip(found, -LARGEST, LARGEST, out=found)
 
     @classmethod
     def fit(cls, values: Floats, far: float = np.inf) -> "Axis":
@@ -62,13 +84,21 @@ class Axis:
     def count(self, values: Floats) -> tuple[Ints, int, int]:
         """Count finite values in the cells; also how many are far below and far above."""
         # searching the edges in the sorted values costs a sixteenth of searching the values in the edges
-        places = np.searchsorted(np.sort(values), self.edges, side="right")
+        ordered = self._rounded(values)
+        ordered.sort()
+        places = np.searchsorted(ordered, self._keys, side="right")
         return places[1:] - places[:-1], int(places[0]), len(values) - int(places[-1])
 
     def codes(self, values: Floats) -> Ints:
         """Return each value's cell; -1 for values that are far off or not finite."""
-        cells = np.searchsorted(self.edges, values, side="left").astype(np.int64) - 1
+        cells = np.searchsorted(self._keys, self._rounded(values), side="left").astype(np.int64) - 1
         return np.where(np.isfinite(values) & (cells >= 0) & (cells < self.size), cells, -1)
+
+
+def _distances(values: Floats, middle: float) -> NDArray[np.float32]:
+    found = np.empty(values.shape, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.subtract(values, middle, out=found, casting="same_kind")
 
 
 def digest(value: str) -> int:

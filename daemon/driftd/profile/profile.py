@@ -13,8 +13,8 @@ from driftd.profile.binning import Ints
 from driftd.profile.codec import pack, unpack
 from driftd.profile.layout import TALLIES, Layout
 
-PIECE = 1 << 14  # rows that are counted at once; their columns stay in the cache
-MANY = 2 * PIECE  # from here on counting is worth a thread
+PIECE = 1 << 16  # rows that are counted at once; shorter pieces cost more in numpy calls than they save in cache
+MANY = PIECE  # from here on counting is worth a thread
 
 
 @dataclass(frozen=True)

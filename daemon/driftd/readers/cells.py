@@ -98,9 +98,9 @@ def parse(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
 
 
 def _without_empty(values: pa.DictionaryArray) -> pa.DictionaryArray:
-    empty = pc.index(values.dictionary, "").as_py()
-    if empty < 0:
+    if not pc.any(pc.equal(values.dictionary, "")).as_py():
         return values
+    empty = pc.index(values.dictionary, "").as_py()
     indices = pc.if_else(pc.equal(values.indices, empty), None, values.indices)
     return pa.DictionaryArray.from_arrays(indices, values.dictionary)
 

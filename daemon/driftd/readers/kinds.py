@@ -54,7 +54,7 @@ def _kind_of_strings(values: pa.ChunkedArray, *, typed: bool) -> Kind:
 
 
 def _share_read(values: pa.Array, kind: Kind) -> float:
-    few = values.slice(0, 100)
+    few = values.slice(0, 100).unique()
     if len(cells.convert(few, kind)[1]) > len(few) // 2:
         return 0.0
     return 1 - len(cells.convert(values, kind)[1]) / len(values)

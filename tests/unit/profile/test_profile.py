@@ -75,6 +75,24 @@ def test_each_frequent_value_has_a_cell_of_its_own() -> None:
     assert axis.count(np.array([1.0, 2.0, 5.0, 0.0, 9.0]))[0].tolist() == [1, 1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-40, 1.0, 1e30, 1e39, 1e290])
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e12])
+def test_cells_hold_the_values_up_to_their_edge_at_any_scale(scale, offset) -> None:
+    values = (np.random.default_rng(0).normal(size=5000) + offset) * scale
+    axis = Axis.fit(values, far=3.0)
+    counts, below, above = axis.count(values)
+    exact = np.searchsorted(np.sort(values), axis.edges, side="right")
+    assert (counts.sum(), below, above) == (len(values), 0, 0)
+    # what lies nearer to an edge than single precision tells may be counted on its other side
+    assert np.abs(np.cumsum(counts) - exact[1:]).max() <= 2
+    assert np.array_equal(np.bincount(axis.codes(values), minlength=axis.size), counts)
+
+
+def test_numbers_beyond_single_precision_are_not_far_from_values_without_a_scale() -> None:
+    axis = Axis.fit(np.array([0.0, 1.0, 2.0]))
+    assert axis.count(np.array([-1e300, 1.0, 1e300]))[1:] == (0, 0)
+
+
 def test_absurd_values_are_counted_apart_where_there_is_a_scale() -> None:
     values = np.linspace(0, 1, 100)
     assert Axis.fit(values, far=3.0).count(np.array([-2.9, -3.1, 3.9, 4.1, 1e300]))[1:] == (1, 2)

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from driftd.readers.formats.records import NEWLINE, RETURN, line_ends, record_ends
+from driftd.readers.formats.records import line_ends, record_ends
+from driftd.readers.source import NEWLINE, RETURN
 
 if TYPE_CHECKING:
     from driftd.readers.source import Chunk

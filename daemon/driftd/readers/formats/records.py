@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from driftd.readers.source import NEWLINE, RETURN
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Codes = NDArray[np.uint8]
     Offsets = NDArray[np.int64]
 
-QUOTE, NEWLINE, RETURN = b'"\n\r'
+QUOTE = ord('"')
 
 
 def last_end(data: bytearray, end: int, delimiter: int) -> int:
