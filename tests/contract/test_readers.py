@@ -422,6 +422,7 @@ CELLS = {
     Kind.BOOLEAN: st.booleans(),
     Kind.DATETIME: WHEN,
     Kind.TEXT: WORDS,
+    Kind.VECTOR: st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4),
 }
 RECORDS = st.lists(st.fixed_dictionaries({c.name: st.none() | CELLS[c.kind] for c in TABLE.columns}), max_size=8)
 SPANS = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5), WORDS), max_size=3)

@@ -77,6 +77,7 @@ VALUES = {
     Kind.BOOLEAN: st.booleans(),
     Kind.DATETIME: st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001  # hypothesis wants bounds without a zone
     Kind.TEXT: st.text(),
+    Kind.VECTOR: st.lists(st.none() | st.floats(), min_size=1, max_size=4),
 }
 
 

@@ -20,6 +20,7 @@ TABLE = Schema(
         Column("ok", Kind.BOOLEAN),
         Column("when", Kind.DATETIME),
         Column("note", Kind.TEXT),
+        Column("place", Kind.VECTOR),
     )
 )
 LABELLED = Schema((Column("text", Kind.TEXT), Column("entities", Kind.ENTITIES)))
@@ -73,6 +74,7 @@ def row(i):
         "ok": i % 2 == 0,
         "when": (datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=i)).isoformat(),
         "note": f'Row "{i}", of wörds, 東京\nand two lines' if i % 5 == 0 else f"row {i} of rather many words",
+        "place": [i / 4, -1.0, 1e-9 * i],
     }
 
 
@@ -100,9 +102,7 @@ def delimited(delimiter):
         writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
         writer.writerow(rows[0] if rows else TABLE.names)
         for each in rows:
-            writer.writerow(
-                ("true" if value else "false") if isinstance(value, bool) else value for value in each.values()
-            )
+            writer.writerow(json.dumps(value) if isinstance(value, bool | list) else value for value in each.values())
         return out.getvalue().encode()
 
     return encode
@@ -119,7 +119,7 @@ def document(rows):
 
 def table(rows):
     if not rows:
-        types = {Kind.NUMERIC: pa.float64(), Kind.BOOLEAN: pa.bool_()}
+        types = {Kind.NUMERIC: pa.float64(), Kind.BOOLEAN: pa.bool_(), Kind.VECTOR: pa.list_(pa.float64())}
         return pa.schema([(c.name, types.get(c.kind, pa.string())) for c in TABLE.columns]).empty_table()
     return pa.Table.from_pylist(rows)
 

@@ -15,6 +15,7 @@ TYPES = {
     Kind.BOOLEAN: pa.bool_(),
     Kind.DATETIME: pa.timestamp("us", "UTC"),
     Kind.TEXT: pa.string(),
+    Kind.VECTOR: pa.list_(pa.float64()),
     Kind.ENTITIES: pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])),
 }
 

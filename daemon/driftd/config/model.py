@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from driftd.config.units import Budget, Crontab, Duration, Size
 
-KindName = Literal["numeric", "categorical", "boolean", "datetime", "text", "entities"]
+KindName = Literal["numeric", "categorical", "boolean", "datetime", "text", "vector", "entities"]
 StatisticName = Literal[
     "ks", "rank", "g", "chi_squared", "cell", "psi", "jensen_shannon", "hellinger", "total_variation", "wasserstein",
     "cramer_von_mises",

@@ -22,6 +22,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 QUANTITIES = {
     "": "the median", "length": "the median length in characters", "words": "the median number of words", "count": "the median number of entities",
     "digits": "the median share of digits", "capitals": "the median share of capitals", "punctuation": "the median share of punctuation",
+    "norm": "the median length of the vector",
 }  # fmt: skip
 
 

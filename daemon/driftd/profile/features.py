@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from driftd.profile.vectors import DIRECTIONS, vector_part
+
 LABELS = 32
 _SHARES = {"digits": "[0-9]", "capitals": r"\p{Lu}", "punctuation": r"\p{P}"}
 
 
 class Column(Protocol):
-    """A column as the readers describe it; its kind is one of numeric, categorical, boolean, datetime, text, entities."""
+    """A column as the readers describe it; its kind is one of numeric, categorical, boolean, datetime, text, vector, entities."""
 
     @property
     def name(self) -> str:
@@ -57,6 +59,7 @@ def features_of(columns: Iterable[Column], labels: Sequence[str]) -> list[Featur
     """Return what is profiled of columns; `labels` are the entity labels that the reference holds."""
     parts: dict[str, Sequence[str]] = {
         "datetime": ("hour", "weekday"),
+        "vector": ("norm", *(f"direction{i}" for i in range(1, DIRECTIONS + 1))),
         "text": ("length", "words", *_SHARES),
         "entities": ("count", *(f"label.{label}" for label in labels)),
     }
@@ -90,6 +93,8 @@ def _part(column: pa.Array, feature: Feature) -> pa.Array:
         return pc.hour(column) if feature.part == "hour" else pc.day_of_week(column)
     if feature.kind == "text":
         return _text_part(column, feature.part)
+    if feature.kind == "vector":
+        return vector_part(column, feature.part)
     if feature.kind == "entities":
         return _entity_part(column, feature.part)
     return column

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ENTITY = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
+VECTOR = pa.list_(pa.float64())
 ARROW = {
     Kind.NUMERIC: pa.float64(),
     Kind.CATEGORICAL: pa.dictionary(pa.int32(), pa.string()),
     Kind.BOOLEAN: pa.bool_(),
     Kind.DATETIME: pa.timestamp("us", "UTC"),
     Kind.TEXT: pa.string(),
+    Kind.VECTOR: VECTOR,
     Kind.ENTITIES: pa.list_(ENTITY),
 }
 NOUN = {
@@ -28,6 +31,7 @@ NOUN = {
     Kind.BOOLEAN: "true or false",
     Kind.DATETIME: "a date or time (ISO 8601)",
     Kind.TEXT: "text",
+    Kind.VECTOR: "a list of numbers",
     Kind.ENTITIES: "a list of entities",
 }
 EXACT = 2**53  # integers from here on are not all doubles
@@ -59,11 +63,18 @@ def is_entities(stored: pa.DataType) -> bool:
     return lists and pa.types.is_struct(stored.value_type) and {f.name for f in stored.value_type} >= set(ENTITY.names)
 
 
+def is_vector(stored: pa.DataType) -> bool:
+    """Say whether a type is a list of numbers."""
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(each(stored) for each in lists) and _is_number(stored.value_type)
+
+
 _HOLD: dict[Kind, tuple[Callable[[pa.DataType], bool], ...]] = {
     Kind.NUMERIC: (_is_number,),
     Kind.BOOLEAN: (pa.types.is_boolean, pa.types.is_integer),
     Kind.DATETIME: (is_text, pa.types.is_timestamp, pa.types.is_date),
     Kind.TEXT: (is_text,),
+    Kind.VECTOR: (is_vector,),
     Kind.CATEGORICAL: (is_text, _is_number, pa.types.is_boolean),
     Kind.ENTITIES: (is_entities,),
 }
@@ -71,6 +82,10 @@ _HOLD: dict[Kind, tuple[Callable[[pa.DataType], bool], ...]] = {
 
 def convert(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
     """Bring a column that the file declares to be of a fitting type to the type of its kind."""
+    if kind is Kind.VECTOR and not is_text(values.type) and not pa.types.is_null(values.type):
+        values = pc.if_else(
+            pc.equal(pc.list_value_length(values), 0), None, values
+        )  # nothing can be said of no numbers
     if values.type == ARROW[kind]:
         return values, {}
     if values.null_count == len(values):
@@ -146,11 +161,24 @@ def _datetimes(values: pa.Array) -> pa.Array:
     return pc.coalesce(pc.if_else(zoned, values, None).cast(wanted), local)
 
 
+def _vectors(values: pa.Array) -> pa.Array:
+    if not is_text(values.type):
+        return values.cast(VECTOR)
+    return pa.array([None if cell is None else _listed(cell) for cell in values.to_pylist()], VECTOR)
+
+
+def _listed(cell: str) -> list[float | None]:
+    try:
+        return msgspec.json.decode(cell, type=list[float | None])
+    except msgspec.MsgspecError as error:
+        raise pa.ArrowInvalid(str(error)) from error
+
+
 def _plain(kind: Kind) -> Callable[[pa.Array], pa.Array]:
     return lambda values: values.cast(ARROW[kind])
 
 
-_CASTS = {Kind.NUMERIC: _numbers, Kind.BOOLEAN: _booleans, Kind.DATETIME: _datetimes}
+_CASTS = {Kind.NUMERIC: _numbers, Kind.BOOLEAN: _booleans, Kind.DATETIME: _datetimes, Kind.VECTOR: _vectors}
 
 
 def _salvage(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:

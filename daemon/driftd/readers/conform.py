@@ -69,7 +69,7 @@ class Conformer:
         if not self.schema.columns and block.rows:
             raise SchemaMismatchError(
                 f"{self.path}: no column is of a kind that driftd reads",
-                remedy="write a value, not a list or object, a cell",
+                remedy="write a value or a list of numbers, no object, a cell",
             )
         self.extra |= dict.fromkeys(name for name in block.columns if name not in self.schema.kinds)
         self._lacking |= set(self.schema.names) if block.rows else block.lacking

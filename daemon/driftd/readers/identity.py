@@ -2,7 +2,7 @@
 
 Canonical JSON: keys sorted, no spaces, UTF-8 unescaped. A whole number below 2^53 is written as an integer, whatever its type; any other number
 as the shortest spelling of a double (Python's repr); NaN, infinity and missing as null; a time as ISO 8601 in UTC with microseconds and Z, where
-one without a zone is taken as UTC; true and false; everything else as a string. Label columns are left out, and so is what holds a list
+one without a zone is taken as UTC; true and false; everything else as a string. A vector is a list of numbers. Label columns are left out, and so is what holds any other list
 (entities): the identity of a labelled text is that of the text.
 """
 
@@ -22,9 +22,21 @@ EXACT = 2**53
 
 def row_id(row: Mapping[str, object], labels: Collection[str] = ()) -> str:
     """Return a row's identity as 64 hex digits. `row_ids` does the same for batches, and faster."""
-    kept = {name: canonical(value) for name, value in row.items() if name not in labels and not isinstance(value, list)}
+    kept = {name: canonical(value) for name, value in row.items() if name not in labels and is_plain(value)}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(text.encode()).hexdigest()
+
+
+def is_plain(value: object) -> bool:
+    """Say whether a value is part of the identity: no list, but for one of numbers."""
+    return not isinstance(value, list) or bool(
+        value and all(each is None or isinstance(each, int | float) for each in value)
+    )
+
+
+def vector_text(value: list[float]) -> str:
+    """Return a vector as canonical JSON."""
+    return json.dumps(list(map(canonical, value)), separators=(",", ":"))
 
 
 def canonical(value: object) -> object:
@@ -33,6 +45,8 @@ def canonical(value: object) -> object:
         return value
     if isinstance(value, int | float):
         return canonical_number(value)
+    if isinstance(value, list):
+        return list(map(canonical, value))
     if isinstance(value, datetime):
         utc = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         return f"{utc.isoformat(timespec='microseconds')}Z"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftd.readers.identity import canonical_number
+from driftd.readers.cells import is_vector
+from driftd.readers.identity import canonical_number, vector_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 def row_ids(batch: pa.RecordBatch, labels: Collection[str] = ()) -> list[str]:
     """Return the identity of each row; see `identity` for what it is."""
     names = sorted(
-        field.name for field in batch.schema if field.name not in labels and not pa.types.is_list(field.type)
+        field.name
+        for field in batch.schema
+        if field.name not in labels and (is_vector(field.type) or not pa.types.is_list(field.type))
     )
     columns = [_fragments(batch.column(name)) for name in names]
     keys = [json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in names]
@@ -40,6 +43,8 @@ def _fragments(values: pa.Array) -> list[str]:
         return [_string(value) for value in times.to_pylist()]
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         return [_string(value) for value in values.to_pylist()]
+    if is_vector(values.type):
+        return ["null" if value is None else vector_text(value) for value in values.to_pylist()]
     return [_number(value) for value in values.to_pylist()]
 
 

@@ -20,18 +20,18 @@ FILES = 20
 STRAY = 0.01  # of the values may be of no or of another kind
 WORDS = ["true", "false", "True", "False", "TRUE", "FALSE"]
 # what a type in a file can mean, in the order of preference; integers fit booleans too, and nulls everything
-TYPED = (Kind.NUMERIC, Kind.BOOLEAN, Kind.DATETIME, Kind.ENTITIES, Kind.CATEGORICAL)
+TYPED = (Kind.NUMERIC, Kind.BOOLEAN, Kind.DATETIME, Kind.ENTITIES, Kind.VECTOR, Kind.CATEGORICAL)
 PROSE, LONG_PROSE = 20, 60  # characters on average
 
 
 def infer_kind(values: pa.ChunkedArray, *, typed: bool = True) -> Kind | None:
-    """Tell the kind of a column; None if it is of no kind that driftd reads (bytes, lists, objects).
+    """Tell the kind of a column; None if it is of no kind that driftd reads (bytes, lists of lists, objects).
 
     Numbers are numeric, also where they are few (0 and 1, zip codes): set `columns` if they are meant as categories. `true` and `false` are
     boolean; strings are datetime if they are ISO 8601. Of other strings, text is what reads like prose: on average at least 20 characters
     with a space (or letters beyond ASCII, for scripts without spaces), and more than half of the values different, or at least 60
     characters on average and more than 50 different values. The rest is categorical, as is a column that is null throughout.
-    In a file that knows no types (`typed=False`) strings that spell numbers are numbers. One value in a hundred may be astray.
+    In a file that knows no types (`typed=False`) strings that spell numbers are numbers, and JSON lists of numbers vectors. One value in a hundred may be astray.
     """
     stored = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     if pa.types.is_null(stored):
@@ -48,7 +48,7 @@ def _kind_of_strings(values: pa.ChunkedArray, *, typed: bool) -> Kind:
         return Kind.CATEGORICAL
     if not typed and pc.mean(pc.is_in(values, pa.array(WORDS))).as_py() >= 1 - STRAY:
         return Kind.BOOLEAN
-    readable = (Kind.DATETIME,) if typed else (Kind.NUMERIC, Kind.DATETIME)
+    readable = (Kind.DATETIME,) if typed else (Kind.NUMERIC, Kind.DATETIME, Kind.VECTOR)
     prose = Kind.TEXT if _is_prose(values) else Kind.CATEGORICAL
     return next((kind for kind in readable if _share_read(values, kind) >= 1 - STRAY), prose)
 

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"  # bool
     DATETIME = "datetime"  # timestamp[us, UTC]; without a zone a time is taken as UTC
     TEXT = "text"  # string
+    VECTOR = "vector"  # list<float64>, such as an embedding
     ENTITIES = "entities"  # list<struct<start: int32, end: int32, label: string>>, null where nobody has labelled
 
 

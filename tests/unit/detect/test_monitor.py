@@ -219,3 +219,19 @@ def test_a_column_that_steps_between_constants_makes_others_no_worse() -> None:
     steps = run(reference, windows(lambda n: make(n, 2018.0, 0.3), 1), settings)
     assert steps[-1].verdict.evidence > settings.false_alarms
     assert alarm(steps) is None
+
+
+def test_vectors_that_move_along_one_of_many_axes_are_found() -> None:
+    rng = np.random.default_rng(3)
+
+    def vectors(rows: int, shift: float = 0.0):
+        table = rng.normal(size=(rows, 300))
+        table[:, 7] += shift
+        return batch(embedding=(Kind.VECTOR, table.tolist()))
+
+    reference = reference_of(*vectors(2000))
+    assert alarm(run(reference, windows(vectors, 20))) is None
+    steps = run(reference, windows(lambda n: vectors(n, 10.0), 20))
+    assert steps[-1].verdict.alarm
+    assert len(steps) <= 3
+    assert [column.name for column in steps[-1].verdict.columns if column.drift] == ["embedding"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftd.readers.cells import ARROW, EXACT
-from driftd.readers.identity import canonical_number
+from driftd.readers.cells import ARROW, EXACT, VECTOR
+from driftd.readers.identity import canonical, canonical_number
 from driftd.readers.types import Kind
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ DECODED = {  # what the typed decoder takes for a cell of each kind; the rest go
     Kind.CATEGORICAL: str | int | float | bool | None,
     Kind.DATETIME: str | None,
     Kind.TEXT: str | None,
+    Kind.VECTOR: list[float | None] | None,
 }
 
 
@@ -35,9 +36,17 @@ def cell(value: object, kind: Kind) -> Any:
         return bool(value)
     if isinstance(value, str) and kind in (Kind.CATEGORICAL, Kind.TEXT, Kind.DATETIME):
         return value
+    if kind is Kind.VECTOR and _is_vector(value):
+        return [None if each is None else _double(each) for each in value]
     if kind is Kind.CATEGORICAL and (number or isinstance(value, bool)):
         return value
     raise ValueError
+
+
+def _is_vector(value: object) -> TypeGuard[list[float | None]]:
+    return isinstance(value, list) and all(
+        each is None or (isinstance(each, int | float) and not isinstance(each, bool)) for each in value
+    )
 
 
 def _double(value: Any) -> float:
@@ -65,7 +74,7 @@ def _category(value: float) -> str:
 
 def raw_column(values: Sequence[object]) -> pa.Array | None:
     """Make a column of what most values are; others are null. None if they are lists or objects."""
-    types = {bool: pa.bool_(), float: pa.float64(), str: pa.string()}
+    types = {bool: pa.bool_(), float: pa.float64(), str: pa.string(), list: VECTOR}
     families = [_family(value) for value in values]
     most = max([*types, object], key=families.count)
     if most not in families:
@@ -73,7 +82,8 @@ def raw_column(values: Sequence[object]) -> pa.Array | None:
     if most is object:
         return None
     kept = [value if family is most else None for value, family in zip(values, families, strict=True)]
-    return pa.array([_double(value) for value in kept] if most is float else kept, types[most])
+    kind = {float: Kind.NUMERIC, list: Kind.VECTOR}.get(most)
+    return pa.array([cell(value, kind) for value in kept] if kind else kept, types[most])
 
 
 def _family(value: object) -> type | None:
@@ -83,11 +93,15 @@ def _family(value: object) -> type | None:
         return bool
     if isinstance(value, int | float):
         return float
+    if _is_vector(value):
+        return list
     return str if isinstance(value, str) else object
 
 
 def values(column: pa.Array) -> list[Any]:
     """Return a column as JSON has it: whole numbers without a fraction, times as text, entities as lists of three."""
+    if column.type == VECTOR:
+        return [None if each is None else list(map(canonical, each)) for each in column.to_pylist()]
     if pa.types.is_list(column.type):
         return [
             None if spans is None else [[span["start"], span["end"], span["label"]] for span in spans]

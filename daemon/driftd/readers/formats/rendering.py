@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftd.readers.cells import number_texts
+from driftd.readers.cells import VECTOR, number_texts
+from driftd.readers.identity import vector_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +62,8 @@ class Spelling:
             return pc.if_else(column, true, false)
         if pa.types.is_timestamp(column.type):
             return pc.strftime(*_time(column, example))
+        if column.type == VECTOR:
+            return pa.array([None if each is None else vector_text(each) for each in column.to_pylist()], pa.string())
         return column.cast(pa.string())
 
 
