@@ -4,6 +4,7 @@
 
 Seeds one project with that many files (one in a hundred in quarantine), windows with verdicts over that many columns, and runs with five steps and a decision,
 each answering an incident and making a model; then asks every page over HTTP on loopback, 20 times, and prints the median and the slowest answer.
+At last `/metrics`, of five projects with 200 columns and a fifth of those files each: as it is while nothing happens, and with a commit before each scrape.
 """
 
 import argparse
@@ -11,8 +12,9 @@ import statistics
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -20,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from driftd.journal import Journal
 from driftd.journal.layout import journal_path
+from driftd.observe.metrics import Metrics
 from driftd.service.http import WebServer, address, bind
 from driftd.web.app import create_app
 
@@ -27,23 +30,35 @@ BEGAN = 1.75e9
 ASKED = 20
 FILES = (
     "INSERT INTO files (project, name, location, sha256, size, mtime_ns, state, rows, windowed, reason, arrived_at, admitted_at) "
-    "VALUES ('big', ?, ?, ?, 9000, 0, ?, ?, ?, ?, ?, ?)"
+    "VALUES (?, ?, ?, ?, 9000, 0, ?, ?, ?, ?, ?, ?)"
 )
 WINDOWS = (
     "INSERT INTO windows (project, number, spans, rows, closed_at, closed_by, state, verdict, evidence, judged_at, batch) "
-    "VALUES ('big', ?, ?, 1000, ?, 'rows', 'judged', ?, 1.5, ?, ?)"
+    "VALUES (?, ?, ?, 1000, ?, 'rows', 'judged', ?, 1.5, ?, ?)"
 )
 INCIDENTS = (
     "INSERT INTO incidents (project, kind, state, summary, detail, window, onset_window, resolution, opened_at, closed_at) "
-    "VALUES ('big', 'drift', 'closed', 'c1 (0.30)', ?, ?, ?, 'promotion', ?, ?)"
+    "VALUES (?, 'drift', 'closed', 'c1 (0.30)', ?, ?, ?, 'promotion', ?, ?)"
 )
 RUNS = (
     "INSERT INTO runs (project, incident_id, cause, state, plan, decision, created_at, ended_at) "
-    "VALUES ('big', ?, 'drift', 'promoted', '{}', ?, ?, ?)"
+    "VALUES (?, ?, 'drift', 'promoted', '{}', ?, ?, ?)"
 )
 STEPS = "INSERT INTO steps (run_id, name, started_at, ended_at, result) VALUES (?, ?, ?, ?, '{}')"
-MODELS = "INSERT INTO models (project, version, revision, run_id, scores, digest, created_at) VALUES ('big', ?, ?, ?, ?, 'd', ?)"
-ASSIGNMENTS = "INSERT INTO assignments (project, number, model_id, cause, run_id, assigned_at) VALUES ('big', ?, ?, 'promotion', ?, ?)"
+MODELS = (
+    "INSERT INTO models (project, version, revision, run_id, scores, digest, created_at) VALUES (?, ?, ?, ?, ?, 'd', ?)"
+)
+ASSIGNMENTS = "INSERT INTO assignments (project, number, model_id, cause, run_id, assigned_at) VALUES (?, ?, ?, 'promotion', ?, ?)"
+
+
+@dataclass
+class Loop:
+    """What the metrics ask of a project's loop."""
+
+    problem: str | None = None
+    ready: bool = True
+    heartbeat: float = 0.0
+    repository: Path = Path("/")
 
 
 def verdict(columns: int, *, alarm: bool) -> str:
@@ -60,52 +75,82 @@ def verdict(columns: int, *, alarm: bool) -> str:
     }).decode()  # fmt: skip
 
 
-def seed(journal: Journal, files: int, windows: int, runs: int, columns: int) -> None:
+def seed(journal: Journal, project: str, files: int, windows: int, runs: int, columns: int) -> None:
     quiet, alarm = verdict(columns, alarm=False), verdict(columns, alarm=True)
     each = max(files // windows, 1)
     scores = {f"label {n}": {"champion": 0.8, "candidate": 0.9} for n in range(20)}
     decision = msgspec.json.encode({
-        "verdict": "promote", "metric": "scores.json:f", "champion": 0.8, "candidate": 0.9, "difference": 0.1, "min_gain": 0.0, "guards": [],
+        "verdict": "promote", "metric": "scores.json:f", "champion": 0.8, "candidate": 0.9, "difference": 0.1, "gain": 0.1, "min_gain": 0.0, "guards": [],
         "interval": {"lower": 0.05, "upper": 0.15, "confidence": 0.95}, "rows": {"shared": 500}, "by_label": scores, "sentence": "The candidate is better.",
+        "scores": {side: {f"scores.json:{label}": each[side] for label, each in scores.items()} for side in ("champion", "candidate")},
     }).decode()  # fmt: skip
     with journal.write():
-        journal.run("INSERT INTO projects (name, state) VALUES ('big', 'active')")
-        journal.db.executemany(FILES, _files(files))
+        journal.run("INSERT INTO projects (name, state) VALUES (?, 'active')", project)
+        journal.db.executemany(FILES, _files(project, files))
         closed = (
-            (n, f"[[{n * each},0,1000]]", BEGAN + n * 60, quiet, BEGAN + n * 60 + 1, f"batch-{n}")
+            (project, n, f"[[{n * each},0,1000]]", BEGAN + n * 60, quiet, BEGAN + n * 60 + 1, f"batch-{n}")
             for n in range(1, windows + 1)
         )
         journal.db.executemany(WINDOWS, closed)
         detail = f'{{"verdict":{alarm}}}'
         for n in range(1, runs + 1):
             at, window = BEGAN + n * 600, n * windows // runs
-            incident = journal.run(INCIDENTS, detail, window, window, at, at + 99)
-            run = journal.run(RUNS, incident, decision, at, at + 90)
+            incident = journal.run(INCIDENTS, project, detail, window, window, at, at + 99)
+            run = journal.run(RUNS, project, incident, decision, at, at + 90)
             for step in ("prepare", "snapshot", "reproduce", "score", "decide"):
                 journal.run(STEPS, run, step, at, at + 9)
-            model = journal.run(MODELS, f"v{n}.0.0", f"{n:040}", run, '{"scores.json:f": 0.9}', at)
-            journal.run(ASSIGNMENTS, n, model, run, at)
+            model = journal.run(MODELS, project, f"v{n}.0.0", f"{n:040}", run, '{"scores.json:f": 0.9}', at)
+            journal.run(ASSIGNMENTS, project, n, model, run, at)
 
 
-def _files(count: int) -> Iterator[tuple[object, ...]]:
+def _files(project: str, count: int) -> Iterator[tuple[object, ...]]:
     for n in range(count):
         refused = n % 100 == 0
         rows = 0 if refused else 100
         at = BEGAN + n * 6
         yield (
-            f"part-{n:06}.csv", f"/in/{n}".encode(), f"{n:064}", "quarantined" if refused else "admitted", rows, rows,
+            project, f"part-{n:06}.csv", f"/in/{n}".encode(), f"{n:064}", "quarantined" if refused else "admitted", rows, rows,
             "no table" if refused else None, at, None if refused else at,
         )  # fmt: skip
 
 
-def ask(url: str) -> list[float]:
+def ask(url: str, before: Callable[[], None] | None = None) -> list[float]:
     taken = []
     for _ in range(ASKED):
+        if before:
+            before()
         began = time.perf_counter()
         with urllib.request.urlopen(url) as answer:  # noqa: S310  # our own server
             answer.read()
         taken.append(1000 * (time.perf_counter() - began))
     return taken
+
+
+def scrape(executor: ThreadPoolExecutor, files: int, *, busy: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = journal_path(Path(folder))
+        journal = Journal.open(path)
+        projects = {f"project-{n}": Loop() for n in range(5)}
+        for name in projects:
+            seed(journal, name, files // 5, 1000, 100, 200)
+        registry = CollectorRegistry()
+        Metrics(registry, "1", Journal.read_only(path), lambda: projects)
+        socket = bind("127.0.0.1:0")
+        server = WebServer(create_app(path, registry, list, executor), socket)
+        server.start()
+        taken = ask(f"http://{address(socket)}/metrics", (lambda: commit(journal)) if busy else None)
+        told("/metrics, 5 projects x 200 columns" + (", busy" if busy else ""), taken)
+        server.stop()
+        journal.close()
+
+
+def commit(journal: Journal) -> None:
+    with journal.write():
+        journal.emit("watching", project="project-0", mode="events", reason=None)
+
+
+def told(page: str, taken: list[float]) -> None:
+    print(f"{page:46} median {statistics.median(taken):6.1f} ms, slowest {max(taken):6.1f} ms")
 
 
 def main() -> None:
@@ -116,7 +161,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
         path = journal_path(Path(folder))
         journal = Journal.open(path)
-        seed(journal, chosen.files, chosen.windows, chosen.runs, chosen.columns)
+        seed(journal, "big", chosen.files, chosen.windows, chosen.runs, chosen.columns)
         journal.close()
         socket = bind("127.0.0.1:0")
         server = WebServer(create_app(path, CollectorRegistry(), list, pool), socket)
@@ -138,8 +183,10 @@ def main() -> None:
         ]
         for page in pages:
             taken = ask(f"http://{address(socket)}{page}")
-            print(f"{page:46} median {statistics.median(taken):6.1f} ms, slowest {max(taken):6.1f} ms")
+            told(page, taken)
         server.stop()
+        for busy in (False, True):
+            scrape(pool, chosen.files, busy=busy)
 
 
 if __name__ == "__main__":

@@ -220,6 +220,39 @@ STEPS = (
         PRIMARY KEY (project, oid)
     ) STRICT;
     """,
+    """
+    CREATE TABLE file_totals (
+        project TEXT NOT NULL,
+        state TEXT NOT NULL,
+        files INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        bad_rows INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        PRIMARY KEY (project, state)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO file_totals
+    SELECT project, state, count(*), sum(rows), sum(bad_rows), sum(size) FROM files GROUP BY project, state;
+    DROP INDEX files_totals;
+
+    CREATE TRIGGER files_counted AFTER INSERT ON files BEGIN
+        INSERT INTO file_totals VALUES (new.project, new.state, 1, new.rows, new.bad_rows, new.size)
+        ON CONFLICT DO UPDATE SET
+            files = files + 1, rows = rows + new.rows, bad_rows = bad_rows + new.bad_rows, size = size + new.size;
+    END;
+    CREATE TRIGGER files_uncounted AFTER DELETE ON files BEGIN
+        UPDATE file_totals SET
+            files = files - 1, rows = rows - old.rows, bad_rows = bad_rows - old.bad_rows, size = size - old.size
+        WHERE project = old.project AND state = old.state;
+    END;
+    CREATE TRIGGER files_recounted AFTER UPDATE OF project, state, rows, bad_rows, size ON files BEGIN
+        UPDATE file_totals SET
+            files = files - 1, rows = rows - old.rows, bad_rows = bad_rows - old.bad_rows, size = size - old.size
+        WHERE project = old.project AND state = old.state;
+        INSERT INTO file_totals VALUES (new.project, new.state, 1, new.rows, new.bad_rows, new.size)
+        ON CONFLICT DO UPDATE SET
+            files = files + 1, rows = rows + new.rows, bad_rows = bad_rows + new.bad_rows, size = size + new.size;
+    END;
+    """,
 )
 
 

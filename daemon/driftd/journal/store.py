@@ -30,8 +30,10 @@ class Journal:
         self.db = db
         self.path = path
         self.clock = clock
+        self.errors = 0  # of SQLite, since it was opened
         self._lock = threading.RLock()
         self._depth = 0
+        self._last_error: sqlite3.Error | None = None
 
     @classmethod
     def open(cls, path: Path, *, clock: Clock = time.time) -> Self:
@@ -70,7 +72,7 @@ class Journal:
     @contextmanager
     def write(self) -> Iterator[Self]:
         """All or nothing. Blocks may nest: a failed inner one leaves nothing behind, and the outermost commits."""
-        with self._lock:
+        with self._counted(), self._lock:
             name = f"nested_{self._depth}"
             self.db.execute(f"SAVEPOINT {name}" if self._depth else "BEGIN IMMEDIATE")
             self._depth += 1
@@ -86,7 +88,7 @@ class Journal:
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Run a query and return its rows by column name."""
-        with self._lock:
+        with self._counted(), self._lock:
             cursor = self.db.execute(query, values)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -117,6 +119,17 @@ class Journal:
     def close(self) -> None:
         with self._lock:
             self.db.close()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count an error of SQLite, once, however deep it was met."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if error is not self._last_error:
+                self.errors += 1
+                self._last_error = error
+            raise
 
 
 def _connect(path: Path, uri: str) -> sqlite3.Connection:

@@ -33,7 +33,7 @@ def read(journal: Journal, projects: Sequence[str]) -> Iterator[Reading]:
     size = journal.rows("SELECT page_count * page_size AS size FROM pragma_page_count(), pragma_page_size()")
     yield Reading("driftd_journal_size_bytes", (), size[0]["size"])
     for project in projects:
-        for part in (_project, _files, _windows, _evidence, _incidents, _runs, _steps, _model, _hooks):
+        for part in (_project, _files, _windows, _evidence, _incidents, _runs, _steps, _model, _comparison, _hooks):
             yield from part(journal, project)
 
 
@@ -56,10 +56,7 @@ def _project(journal: Journal, project: str) -> Iterator[Reading]:
 
 
 def _files(journal: Journal, project: str) -> Iterator[Reading]:
-    query = """
-        SELECT state, count(*) AS files, sum(rows) AS rows, sum(bad_rows) AS bad, sum(size) AS size
-        FROM files INDEXED BY files_totals WHERE project = ? GROUP BY state
-    """
+    query = "SELECT state, files, rows, bad_rows AS bad, size FROM file_totals WHERE project = ?"
     found = {row["state"]: row for row in journal.rows(query, project)}
     for state in FileState:
         yield Reading("driftd_files", (project, state), found[state]["files"] if state in found else 0)
@@ -164,9 +161,30 @@ def _model(journal: Journal, project: str) -> Iterator[Reading]:
     for champion in journal.rows(query, project):
         yield Reading("driftd_model_info", (project, champion["version"]), 1)
         yield from _when("driftd_model_promoted_timestamp_seconds", (project,), [champion])
-        scores = list(_numbers(msgspec.json.decode(champion["scores"])))[:SCORES]
-        for (_, value), label in zip(scores, labels(name for name, _ in scores), strict=True):
+        for label, value in _scores(msgspec.json.decode(champion["scores"])):
             yield Reading("driftd_model_score", (project, label), value)
+
+
+def _comparison(journal: Journal, project: str) -> Iterator[Reading]:
+    query = """
+        SELECT decision, steps.ended_at AS at FROM runs JOIN steps ON run_id = runs.id AND steps.name = 'decide'
+        WHERE project = ? AND decision IS NOT NULL ORDER BY runs.id DESC LIMIT 1
+    """
+    for run in journal.rows(query, project):
+        decision = msgspec.json.decode(run["decision"])
+        yield from _when("driftd_comparison_timestamp_seconds", (project,), [run])
+        yield Reading("driftd_comparison_gain", (project,), decision["gain"])
+        if decision["interval"]:
+            yield Reading("driftd_comparison_gain_lower_bound", (project,), decision["interval"]["lower"])
+        for model in ("champion", "candidate"):
+            for label, value in _scores(decision["scores"][model]):
+                yield Reading("driftd_comparison_score", (project, model, label), value)
+
+
+def _scores(document: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    scores = list(_numbers(document))[:SCORES]
+    for (_, value), label in zip(scores, labels(name for name, _ in scores), strict=True):
+        yield label, value
 
 
 def _hooks(journal: Journal, project: str) -> Iterator[Reading]:

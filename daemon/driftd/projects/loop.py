@@ -65,6 +65,10 @@ class ProjectLoop:
         """The monotonic time of the last sign of life, also from within a long scan."""
         return max(self._alive, self._intake.heartbeat)
 
+    @property
+    def repository(self) -> Path:
+        return self._settings.repository
+
     def start(self) -> None:
         self._thread.start()
 

@@ -2,12 +2,13 @@
 
 import logging
 import os
+import shutil
 import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ from driftd.journal import Journal
 from driftd.journal.layout import journal_path
 from driftd.observe import logs
 from driftd.observe.metrics import Metrics
+from driftd.observe.readings import Reading
 from driftd.service import http
 from driftd.service.fleet import Fleet
 from driftd.service.health import Check, Health
@@ -82,7 +84,8 @@ class Daemon:
         self.fleet = Fleet(journal, settings.state_dir, self.workers)
         self.health = Health(journal, lambda: list(self.fleet.loops.values()))
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry, __version__, scraped, lambda: self.fleet.loops)
+        self.metrics = Metrics(self.registry, __version__, scraped, lambda: self.fleet.loops, self._own_readings)
+        self._scraped = scraped
         self.schedule = Schedule(self.metrics)
         self._refused: str | None = None
         self._ready = False
@@ -129,7 +132,7 @@ class Daemon:
             self.settings = new.model_copy(update={name: getattr(self.settings, name) for name in later})
             self._plan()
             self._refused = None
-            self.metrics.reloaded(good=True)
+            self.metrics.reloaded(good=True, pending=bool(later))
             self._emit("settings-taken", file=str(self.path), projects=changed, needs_restart=later)
         self.notifier.ready(self._text())
 
@@ -184,6 +187,14 @@ class Daemon:
         with self._survives():
             self.events.step()
         server.stop()
+
+    def _own_readings(self) -> Iterator[Reading]:
+        """Say in numbers what only this process knows."""
+        yield Reading("driftd_journal_errors_total", (), self.journal.errors + self._scraped.errors)
+        yield Reading("driftd_worker_tasks", (), self.workers.tasks)
+        yield Reading("driftd_worker_deaths_total", (), self.workers.deaths)
+        with suppress(OSError):
+            yield Reading("driftd_state_disk_free_bytes", (), shutil.disk_usage(self.journal.path.parent).free)
 
     def _emit(self, kind: str, **data: Any) -> None:
         with self._survives(), self.journal.write():

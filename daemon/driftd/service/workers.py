@@ -62,6 +62,11 @@ class Workers(Executor):
         inner.add_done_callback(lambda done: self._finish(task, done))
         return task.result
 
+    @property
+    def tasks(self) -> int:
+        """How many pieces of work are not done yet."""
+        return len(self._in_flight)
+
     def end_idle(self) -> bool:
         """End the processes if nothing has been asked of them for a while; called now and then."""
         with self._lock:

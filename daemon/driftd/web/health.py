@@ -1,9 +1,10 @@
 """Whether the daemon lives, whether it can work, and its metrics."""
 
-from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+
+from driftd.observe import exposition
 
 
 async def live(_request: Request) -> Response:
@@ -21,8 +22,7 @@ def ready(request: Request) -> Response:
 
 
 def metrics(request: Request) -> Response:
-    encoder, kind = choose_encoder(request.headers.get("accept", ""))
-    return Response(encoder(request.app.state.registry), headers={"content-type": kind})
+    return Response(exposition.text(request.app.state.registry), headers={"content-type": exposition.CONTENT_TYPE})
 
 
 ROUTES = [

@@ -32,6 +32,27 @@ def names(journal):
     return [project.name for project in tables.projects.all(journal)]
 
 
+def add_files(journal, count, rows):
+    for _ in range(count):
+        tables.files.add(
+            journal, project="a", name="n", location=b"/n", sha256="", size=10, mtime_ns=0, state="arrived", rows=rows,
+            arrived_at=1.0,
+        )  # fmt: skip
+
+
+def totals(journal):
+    return by_state(journal.rows("SELECT project, state, files, rows, bad_rows, size FROM file_totals WHERE files > 0"))
+
+
+def counted(journal):
+    query = "SELECT project, state, count(*), sum(rows), sum(bad_rows), sum(size) FROM files GROUP BY project, state"
+    return by_state(journal.rows(query))
+
+
+def by_state(found):
+    return {tuple(row.values())[:2]: tuple(row.values())[2:] for row in found}
+
+
 class TestWrite:
     def test_commits_at_its_end(self, journal, path):
         with journal.write():
@@ -160,6 +181,32 @@ with journal.write():
         journal = Journal.open(path)
         assert migrations.version(journal.db) == len(migrations.STEPS)
         assert names(journal) == ["a"]
+
+    def test_totals_of_files_follow_every_change(self, path, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(migrations, "STEPS", migrations.STEPS[:5])
+            old = Journal.open(path)
+            with old.write():
+                add_project(old, "a")
+                add_files(old, 3, rows=7)
+            old.close()
+        journal = Journal.open(path)
+        assert totals(journal) == counted(journal) == {("a", "arrived"): (3, 21, 0, 30)}
+        with journal.write():
+            add_files(journal, 2, rows=5)
+            journal.run("UPDATE files SET state = 'admitted', rows = rows + 1, bad_rows = 2 WHERE id IN (1, 5)")
+            journal.run("UPDATE files SET windowed = 3")
+            journal.run("DELETE FROM files WHERE id = 2")
+        assert (
+            totals(journal) == counted(journal) == {("a", "admitted"): (2, 14, 4, 20), ("a", "arrived"): (2, 12, 0, 20)}
+        )
+
+    def test_an_error_is_counted_once(self, journal):
+        with pytest.raises(sqlite3.OperationalError), journal.write(), journal.write():
+            journal.rows("SELECT nothing")
+        with pytest.raises(ValueError, match="mine"), journal.write():
+            raise ValueError("mine")
+        assert journal.errors == 1
 
     @pytest.mark.parametrize("opening", [Journal.open, Journal.read_only])
     def test_one_of_a_newer_driftd_is_refused_and_untouched(self, journal, path, opening):

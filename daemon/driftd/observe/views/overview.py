@@ -77,10 +77,7 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
     reference = _reference(journal, row)
     window = latest(journal, row.name)
     opened = incidents_of(journal, row.name, opened=True)
-    # each of these is answered by an index alone
-    files = journal.rows(
-        "SELECT state, count(*) AS n, sum(rows) AS rows FROM files WHERE project = ? GROUP BY state", row.name
-    )
+    files = journal.rows("SELECT state, files AS n, rows FROM file_totals WHERE project = ? AND files > 0", row.name)
     waiting = (
         "SELECT coalesce(sum(rows - windowed), 0) AS n FROM files INDEXED BY files_open"
         " WHERE project = ? AND state = 'admitted' AND windowed < rows"
