@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support.daemon import http_get, wait_until
+from support.daemon import http_get, wait_until, write_settings
 from support.parts import require
 from support.running import RETRAIN, Kinds
 
@@ -73,14 +74,14 @@ def impatient(rules: Mapping[str, Any]) -> dict[str, Any]:
 class Monitoring:
     """Prometheus and Alertmanager as processes, set to scrape one daemon."""
 
-    def __init__(self, folder: Path, target: str, webhook: str) -> None:
+    def __init__(self, folder: Path, target: str, webhook: Mapping[str, Any]) -> None:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.folder = folder
         folder.mkdir()
         manager = free_port()
         route = {"receiver": "hook", "group_by": ["alertname"], "group_wait": "1s", "group_interval": "1s"}
         self._write("alertmanager.yml", {
-            "route": route, "receivers": [{"name": "hook", "webhook_configs": [{"url": webhook}]}],
+            "route": route, "receivers": [{"name": "hook", "webhook_configs": [dict(webhook)]}],
         })  # fmt: skip
         shutil.copy(RULES / "rules.yml", folder)
         self._write("alerts.yml", impatient(yaml.safe_load((RULES / "alerts.yml").read_text())))
@@ -95,17 +96,26 @@ class Monitoring:
         self.url = f"http://127.0.0.1:{free_port()}"
         self._manager = f"127.0.0.1:{manager}"
 
-    def start(self) -> None:
+    def start(self, *, prometheus: bool = True) -> None:
         self._start(
             require("prometheus-alertmanager"), "--config.file=alertmanager.yml", f"--web.listen-address={self._manager}",
             "--cluster.listen-address=", "--storage.path=alertmanager",
         )  # fmt: skip
+        wait_until(lambda: self._ready(f"http://{self._manager}"), 30, "Alertmanager is ready")
+        if not prometheus:
+            return
         self._start(
             require("prometheus"), "--config.file=prometheus.yml", f"--web.listen-address={self.url.removeprefix('http://')}",
             "--storage.tsdb.path=prometheus",
         )  # fmt: skip
-        for url in (self.url, f"http://{self._manager}"):
-            wait_until(lambda url=url: self._ready(url), 30, f"{url} is ready")
+        wait_until(lambda: self._ready(self.url), 30, "Prometheus is ready")
+
+    def fire(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
+        """Hand an alert to Alertmanager, as Prometheus does."""
+        body = json.dumps([{"labels": dict(labels), "annotations": dict(annotations)}]).encode()
+        url = f"http://{self._manager}/api/v2/alerts"
+        request = urllib.request.Request(url, data=body, headers={"content-type": "application/json"})  # loopback
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
 
     def _write(self, name: str, document: Mapping[str, Any]) -> None:
         (self.folder / name).write_text(yaml.safe_dump(dict(document), width=1000))
@@ -134,7 +144,7 @@ def heard(tmp_path_factory) -> dict[str, dict[str, Any]]:
     kinds = Kinds(folder, retrain={**RETRAIN, "min_rows": 100_000})  # so that the incident waits
     webhook = Webhook()
     with kinds.daemon() as daemon:
-        monitoring = Monitoring(folder / "monitoring", daemon.url.removeprefix("http://"), webhook.url)
+        monitoring = Monitoring(folder / "monitoring", daemon.url.removeprefix("http://"), {"url": webhook.url})
         try:
             monitoring.start()
             _faults(kinds, daemon, webhook.heard)
@@ -169,6 +179,30 @@ def _faults(kinds: Kinds, daemon: Any, heard: dict[str, dict[str, Any]]) -> None
     (kinds.folder / "elsewhere").rename(kinds.incoming)
     daemon.stop()
     fires("DriftdDown")
+
+
+def test_an_alert_of_alertmanager_starts_a_run(tmp_path):
+    kinds = Kinds(tmp_path)
+    (tmp_path / "token").write_text("a long word\n")
+    kinds.settings = write_settings(
+        tmp_path, {"kinds": kinds.project()}, http={"listen": "127.0.0.1:0", "token_file": "token"}
+    )
+    with kinds.daemon() as daemon:
+        kinds.wait_for_model()
+        hook = {
+            "url": f"{daemon.url}/api/v1/alerts?project=kinds",
+            "http_config": {"authorization": {"credentials_file": str(tmp_path / "token")}},
+        }
+        monitoring = Monitoring(tmp_path / "monitoring", daemon.url.removeprefix("http://"), hook)
+        try:
+            monitoring.start(prometheus=False)
+            monitoring.fire({"alertname": "AddressesSlow"}, {"summary": "answers take 3 s"})
+            kinds.wait_for_event("run-kept", "run-failed", timeout=60)
+        finally:
+            monitoring.close()
+        assert kinds.rows("SELECT cause, state FROM runs WHERE id > 1") == [("alert", "kept")]
+        assert kinds.rows("SELECT kind, summary FROM incidents") == [("alert", "AddressesSlow: answers take 3 s")]
+    assert kinds.json("verify")["ok"]
 
 
 def test_drift_is_delivered_with_what_a_person_needs(heard):

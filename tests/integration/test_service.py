@@ -4,9 +4,12 @@ import os
 import re
 import signal
 import socket
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support.daemon import NotifySocket, http_get, wait_until
 from support.running import Kinds, left_over
@@ -99,6 +102,48 @@ def test_new_settings_are_taken_over_and_wrong_ones_refused(daemon, kinds, heard
     daemon.send(signal.SIGHUP)
     kinds.wait_for_event("settings-taken", times=2)
     assert metric(daemon, "driftd_config_last_reload_successful") == 1
+
+
+def test_all_but_address_and_state_is_taken_over_while_it_runs(daemon, kinds):
+    right = kinds.settings.read_text()
+    new = yaml.safe_load(right)
+    (kinds.folder / "token").write_text("one")
+    new |= {
+        "compute": {"workers": 2},
+        "log": {"format": "json"},
+        "http": {"listen": "127.0.0.1:1", "token_file": "token"},
+    }
+    kinds.settings.write_text(yaml.safe_dump(new))
+    said = kinds.json("config", "check")
+    assert (said["ok"], said["needs_restart"]) == (True, ["http.listen"])
+    before = kinds.one("SELECT count(*) FROM events WHERE kind = 'settings-taken'")
+    assert asks(daemon, "one") == 403
+    daemon.send(signal.SIGHUP)
+    kinds.wait_for_event("settings-taken", times=before + 1)
+    wait_until(lambda: '"needs_restart": ["http.listen"]' in daemon.log, what="the log, now JSON, says what waits")
+    assert metric(daemon, "driftd_config_restart_pending") == 1
+    assert "[+] settings: wait for a restart: http.listen" in daemon.get("/readyz?verbose").text
+    checks = {check["name"]: check for check in daemon.get("/api/v1/health").json()["checks"]}
+    assert checks["settings"]["detail"] == "wait for a restart: http.listen"
+    assert asks(daemon, "one") == 400
+    (kinds.folder / "token").write_text("two")
+    assert (asks(daemon, "one"), asks(daemon, "two")) == (401, 400)
+    (kinds.folder / "token").unlink()
+    assert asks(daemon, "two") == 503
+    kinds.settings.write_text(right)
+    daemon.send(signal.SIGHUP)
+    kinds.wait_for_event("settings-taken", times=before + 2)
+    assert metric(daemon, "driftd_config_restart_pending") == 0
+    assert asks(daemon, "two") == 403
+
+
+def asks(daemon, word):
+    request = urllib.request.Request(  # noqa: S310  # http to loopback
+        f"{daemon.url}/api/v1/alerts", data=b"{", headers={"authorization": f"Bearer {word}"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10)
+    return refused.value.code
 
 
 def test_a_source_that_vanishes_is_said_once_and_watched_again_when_it_is_back(daemon, kinds):

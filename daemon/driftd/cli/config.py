@@ -1,8 +1,13 @@
 """`driftd config`: is the settings file right, what does it amount to, what can be set?"""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from driftd.cli.options import Config, Json
+
+if TYPE_CHECKING:
+    from driftd.config import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -23,15 +28,33 @@ def check(config: Config = None, as_json: Json = False) -> None:
 
     path = settings_of.find_file(config)
     settings = settings_of.load(path)
+    pending = waits_for_restart(settings)
     found = [problem for name, project in settings.projects.items() for problem in problems(name, project, settings)]
     lines = settings_of.located(path, [(problem.at, problem.message) for problem in found]).splitlines()
     if as_json:
-        output.say_json({"file": str(path), "ok": not found, "problems": lines})
+        output.say_json({"file": str(path), "ok": not found, "problems": lines, "needs_restart": pending})
     elif not found:
         names = ", ".join(settings.projects)
         output.say(f"{path} is right; projects: {names}")
+    if pending and not as_json:
+        output.say(
+            f"the running daemon takes {' and '.join(pending)} over when it is restarted; all else when it is reloaded"
+        )
     if found:
         raise ConfigError("\n".join(lines), remedy="correct them, then check again")
+
+
+def waits_for_restart(settings: "Settings") -> list[str]:
+    """Name the settings in which the daemon that runs over this state folder differs, and which only a restart takes over."""
+    from driftd.service.lock import owner
+
+    running = owner(settings.state_dir)
+    chosen = not settings.http.listen.endswith(":0")  # else the system chose the port
+    return (
+        ["http.listen"]
+        if running and chosen and running.listen != settings.http.listen.replace("localhost", "127.0.0.1")
+        else []
+    )
 
 
 def show(config: Config = None, as_json: Json = False) -> None:

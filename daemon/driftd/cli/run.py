@@ -1,12 +1,22 @@
 """`driftd run`: the daemon in the foreground."""
 
 import sys
-from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from driftd.cli.options import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+
+    from prometheus_client import CollectorRegistry
+    from starlette.applications import Starlette
+
+    from driftd.config import Settings
+    from driftd.service.health import Check
 
 
 def register(app: typer.Typer) -> None:
@@ -26,11 +36,20 @@ def run(
     path = settings_of.find_file(config)
     settings = settings_of.load(path)
 
-    app = partial(create_app, token=read_token(settings.http.token_file))
+    read_token(settings.http.token_file)  # so that a wrong one is an error now
+
+    def app(
+        journal: Path,
+        registry: "CollectorRegistry",
+        checks: "Callable[[], list[Check]]",
+        workers: "Executor",
+        now: "Callable[[], Settings]",
+    ) -> "Starlette":
+        return create_app(journal, registry, checks, workers, token=lambda: read_token(now().http.token_file))
 
     def bound(address: str) -> None:
         if sys.stderr.isatty():
             watched = ", ".join(f"{name} ({project.source.path})" for name, project in settings.projects.items())
             typer.echo(f"driftd watches {watched}. The page is at http://{address}/, Ctrl-C stops.", err=True)
 
-    serve(path, settings, app, as_json=log_json or settings.log.format == "json", bound=bound)
+    serve(path, settings, app, log_json=log_json, bound=bound)

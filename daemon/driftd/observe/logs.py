@@ -38,13 +38,13 @@ class Lines:
 
     def __init__(self, stream: TextIO, *, as_json: bool = False, priorities: bool = False) -> None:
         self._stream = stream
-        self._as_json = as_json
+        self.as_json = as_json
         self._priorities = priorities
 
     def say(self, at: float, level: str, kind: str, fields: Mapping[str, object]) -> None:
         time = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         given = {key: value for key, value in fields.items() if value is not None}
-        if self._as_json:
+        if self.as_json:
             line = json.dumps({"time": time, "level": level, "event": kind, **given}, default=str)
         else:
             line = " ".join([time, level, kind, *(f"{key}={_value(value)}" for key, value in given.items())])
@@ -59,9 +59,14 @@ class EventLog:
 
     NAME = "log"
 
-    def __init__(self, journal: Journal, lines: Lines) -> None:
+    def __init__(self, journal: Journal, lines: Lines, *, always_json: bool = False) -> None:
         self._journal = journal
         self._lines = lines
+        self._always_json = always_json
+
+    def use_json(self, chosen: bool) -> None:
+        """Change the form of the lines, unless the command line has fixed it."""
+        self._lines.as_json = chosen or self._always_json
 
     def step(self) -> int:
         """Say everything that has not been said; return how many events that were."""

@@ -39,8 +39,10 @@ STOP = 30.0  # seconds that the projects have to stop in order
 START = 60.0  # seconds asked of the service manager at a time, while first scans take longer
 DAY = 86400.0
 
-WebFactory: TypeAlias = Callable[[Path, CollectorRegistry, Callable[[], list[Check]], Executor], Any]
-"""Makes the web application from the journal's path, the metrics, the checks and the workers."""
+WebFactory: TypeAlias = Callable[
+    [Path, CollectorRegistry, Callable[[], list[Check]], Executor, Callable[[], Settings]], Any
+]
+"""Makes the web application from the journal's path, the metrics, the checks, the workers and the settings in force."""
 
 
 def serve(
@@ -48,13 +50,13 @@ def serve(
     settings: Settings,
     web: WebFactory,
     *,
-    as_json: bool = False,
+    log_json: bool = False,
     bound: Callable[[str], None] = lambda _address: None,
 ) -> None:
     """Run until a signal says stop. `bound` hears the address of the pages before the first project starts."""
     signals = Signals()
     signals.install()
-    lines = logs.set_up(as_json=as_json)
+    lines = logs.set_up(as_json=log_json or settings.log.format == "json")
     with ExitStack() as stack:
         lock = StateLock.take(settings.state_dir)
         stack.callback(lock.release)
@@ -66,7 +68,8 @@ def serve(
         stack.callback(scraped.close)
         lock.announce(http.address(sock))
         bound(http.address(sock))
-        Daemon(path, settings, journal, scraped, logs.EventLog(journal, lines)).run(signals, web, sock)
+        events = logs.EventLog(journal, lines, always_json=log_json)
+        Daemon(path, settings, journal, scraped, events).run(signals, web, sock)
 
 
 class Daemon:
@@ -93,7 +96,9 @@ class Daemon:
         self._fed = 0.0
 
     def run(self, signals: Signals, web: WebFactory, sock: Any) -> None:
-        server = http.WebServer(web(self.journal.path, self.registry, self.health.checks, self.workers), sock)
+        server = http.WebServer(
+            web(self.journal.path, self.registry, self.health.checks, self.workers, lambda: self.settings), sock
+        )
         server.start()
         self._emit("daemon-started", version=__version__, pid=os.getpid(), listen=http.address(sock))
         self.fleet.want(self.settings.projects)
@@ -125,11 +130,15 @@ class Daemon:
         except DriftdError as error:
             self.metrics.reloaded(good=False)
             self._refused = error.message.splitlines()[0]
+            self.health.settings = f"new ones were refused, the old ones are in force: {self._refused}"
             self._emit("settings-refused", file=str(self.path), reason=error.message)
         else:
             changed = self.fleet.want(new.projects)
             later = needs_restart(self.settings, new)
-            self.settings = new.model_copy(update={name: getattr(self.settings, name) for name in later})
+            self.settings = without_restart(self.settings, new)
+            self.workers.resize(new.compute.workers)
+            self.events.use_json(new.log.format == "json")
+            self.health.settings = f"wait for a restart: {', '.join(later)}" if later else "are in force"
             self._plan()
             self._refused = None
             self.metrics.reloaded(good=True, pending=bool(later))
@@ -210,5 +219,12 @@ class Daemon:
 
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:
-    """Name the sections whose change only a restart takes over."""
-    return [name for name in ("state_dir", "http", "compute", "log") if getattr(old, name) != getattr(new, name)]
+    """Name the settings whose change only a restart takes over."""
+    changed = {"state_dir": old.state_dir != new.state_dir, "http.listen": old.http.listen != new.http.listen}
+    return [name for name, differs in changed.items() if differs]
+
+
+def without_restart(old: Settings, new: Settings) -> Settings:
+    """Return the new settings, but for those that wait for a restart."""
+    http = new.http.model_copy(update={"listen": old.http.listen})
+    return new.model_copy(update={"state_dir": old.state_dir, "http": http})

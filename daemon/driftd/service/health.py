@@ -40,12 +40,14 @@ class Health:
 
     def __init__(self, journal: Journal, loops: Callable[[], Sequence[Loop]]) -> None:
         self.stopping = False
+        self.settings = "are in force"
         self._journal = journal
         self._loops = loops
 
     def checks(self) -> list[Check]:
         own = Check("daemon", ok=not self.stopping, detail="is stopping" if self.stopping else "is running")
-        return [own, self._journal_check(), *(project_check(loop) for loop in self._loops())]
+        settings = Check("settings", ok=True, detail=self.settings)  # refused ones keep nothing from working
+        return [own, self._journal_check(), settings, *(project_check(loop) for loop in self._loops())]
 
     def fresh(self) -> bool:
         """Return whether every loop has shown a sign of life lately."""

@@ -67,6 +67,16 @@ class Workers(Executor):
         """How many pieces of work are not done yet."""
         return len(self._in_flight)
 
+    def resize(self, count: int) -> None:
+        """Let what is asked for from now on be done by so many processes; those that work finish first."""
+        with self._lock:
+            if count == self._count:
+                return
+            self._count = count
+            pool, self._pool = self._pool, None
+        if pool:
+            pool.shutdown(wait=False)
+
     def end_idle(self) -> bool:
         """End the processes if nothing has been asked of them for a while; called now and then."""
         with self._lock:

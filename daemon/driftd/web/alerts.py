@@ -1,6 +1,7 @@
 """`POST /api/v1/alerts`: Alertmanager's webhook, version 4. Each alert becomes a request in the journal before it is answered."""
 
 import hmac
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from driftd.journal import Journal, tables
 from driftd.journal.records import RequestState
 from driftd.observe import views
 from driftd.web.api import answer
+
+logger = logging.getLogger(__name__)
 
 LARGEST = 1024 * 1024  # bytes of a notification
 NAME = "alertname"
@@ -65,7 +68,11 @@ async def alerts(request: Request) -> Response:
 
 
 def _authorise(request: Request) -> None:
-    token: str | None = request.app.state.token
+    try:
+        token: str | None = request.app.state.token()
+    except ConfigError as error:
+        logger.error("%s", error)  # noqa: TRY400  # the trace would say nothing more
+        raise HTTPException(503, "the token cannot be read; the daemon's log says why") from error
     if token is None:
         raise HTTPException(403, "nothing can be asked for here: set http.token_file")
     kind, _, given = request.headers.get("authorization", "").partition(" ")

@@ -29,11 +29,11 @@ def create_app(
     checks: Callable[[], Sequence[Check]],
     executor: Executor,
     *,
-    token: str | None = None,
+    token: Callable[[], str | None] = lambda: None,
 ) -> Starlette:
     """Make the application of a daemon: it reads the journal, asks for the daemon's checks, and lets its workers explain.
 
-    Who has the token may ask for something.
+    Who has the token, which is read anew each time, may ask for something.
     """
     app = Starlette(
         routes=[
