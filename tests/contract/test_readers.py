@@ -1,5 +1,6 @@
 """What every form of file has to do alike."""
 
+import json
 import math
 import os
 import re
@@ -550,3 +551,14 @@ def test_memory_does_not_follow_the_size_of_the_file(form, tmp_path):
     tests = Path(__file__).parents[1]
     grown = subprocess.run(program, check=True, capture_output=True, text=True, cwd=tests)
     assert int(grown.stdout) < 60_000  # KiB, for 600,000 rows
+
+
+@pytest.mark.parametrize("name", ['a "quoted" name', "back\\slash", "tab\there", "nül\u2028"])
+def test_a_column_may_have_any_name(name, tmp_path):
+    rows = [{name: float(i), "note": "x"} for i in range(50)]
+    path = tmp_path / "data.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"note": 1, ' + f"{json.dumps(name)}: true}}\n")
+    schema = infer([str(path)])
+    assert schema.kinds == {name: Kind.NUMERIC, "note": Kind.CATEGORICAL}
+    assert good(str(path), schema) == rows
+    assert [each.line for each in bad(str(path), schema)] == [51]

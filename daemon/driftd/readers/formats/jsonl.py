@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import pyarrow as pa
@@ -52,6 +53,15 @@ def _head(chunk: Chunk) -> list[dict[str, Any]]:
     return found
 
 
+class _Refusing:
+    """Leaves every line to the repair."""
+
+    def decode(self, _: bytes | memoryview, /) -> NoReturn:
+        raise ValueError
+
+    decode_lines = decode
+
+
 class _Table:
     """Reads chunks with a decoder made for a schema."""
 
@@ -59,9 +69,11 @@ class _Table:
         self._schema = schema
         self._extra: dict[str, None] = {key: None for row in head for key in row if key not in schema.kinds}
         fields = [(f"c{i}", objects.DECODED[column.kind], None) for i, column in enumerate(schema.columns)]
-        keys = {f"c{i}": column.name for i, column in enumerate(schema.columns)}
+        # msgspec takes no name that JSON would have to escape; such rows are read line by line
+        plain = all(json.dumps(name, ensure_ascii=False) == f'"{name}"' for name in schema.names)
+        keys = {f"c{i}": column.name for i, column in enumerate(schema.columns)} if plain else None
         self._row = msgspec.defstruct("Row", fields, rename=keys, gc=False)
-        self._decoder = msgspec.json.Decoder(self._row)
+        self._decoder: lines.Decoder[Any] = msgspec.json.Decoder(self._row) if plain else _Refusing()
         self._bad_cells: dict[str, cells.Bad] = {}
 
     def __call__(self, chunk: Chunk) -> Block:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NEWLINE = 10
 FAULTS = (ValueError, RecursionError)  # of msgspec and json, wrong UTF-8 included
+
+
+class Decoder(Protocol[T]):
+    """Makes rows of one type, or refuses with one of FAULTS."""
+
+    def decode(self, line: bytes, /) -> T:
+        """Decode a line."""
+
+    def decode_lines(self, lines: memoryview, /) -> list[T]:
+        """Decode all of them."""
 
 
 class WrongRowError(ValueError):
@@ -44,9 +54,7 @@ class Decoded(Generic[T]):
         return Decoded(self.first, [self.rows[n] for n in kept], [self.line(n) for n in kept], self.bad + wrong)
 
 
-def decode(
-    chunk: Chunk, decoder: msgspec.json.Decoder[T], repair: Callable[[int, bytes, Exception], T] | None = None
-) -> Decoded[T]:
+def decode(chunk: Chunk, decoder: Decoder[T], repair: Callable[[int, bytes, Exception], T] | None = None) -> Decoded[T]:
     """Decode a chunk; `repair` gets the row's number, a line that the decoder refuses and why, and may make a row of it."""
     first = chunk.start.line
     if chunk.bad:
@@ -75,7 +83,7 @@ def decode(
 def _decode_line(
     row: int,
     line: bytes,
-    decoder: msgspec.json.Decoder[T],
+    decoder: Decoder[T],
     repair: Callable[[int, bytes, Exception], T] | None,
 ) -> T:
     if len(line) > LONGEST:
