@@ -10,6 +10,8 @@ import typer
 from driftd.cli.options import Ignore, Prediction, Threshold, Truth, score, thresholds, watched
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from driftd.detect.settings import DriftSettings
     from driftd.detect.tune import Tried
 
@@ -78,12 +80,17 @@ def say_json(lines: Iterable[dict[str, Any]]) -> None:
 def judge(stream: Path, settings: "DriftSettings", reference_rows: int, reset: Reset) -> Iterator[dict[str, Any]]:
     from driftd.detect.replay import replay_daemon, replay_rows
     from driftd.profile.ahead import prefetched
-    from driftd.readers import read
+    from driftd.readers import Span, read, read_spans
 
     schema = watched(stream, settings)
     batches = (batch.rows for batch in prefetched(read(str(stream), schema)))
-    way = replay_rows if reset is Reset.ROWS else replay_daemon
-    return way(batches, schema.columns, settings, reference_rows=reference_rows)
+    if reset is Reset.ROWS:
+        return replay_rows(batches, schema.columns, settings, reference_rows=reference_rows)
+
+    def again(first: int, rows: int) -> Iterator["pa.RecordBatch"]:
+        return read_spans([Span(str(stream), first, rows)], schema)
+
+    return replay_daemon(batches, schema.columns, settings, reference_rows=reference_rows, again=again)
 
 
 def show(lines: Iterator[dict[str, Any]]) -> None:

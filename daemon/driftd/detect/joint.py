@@ -184,8 +184,10 @@ def _excess(rows: Floats) -> tuple[float, float]:
     rank, n = rows.shape
     lengths = (rows**2).sum(0)
     second = max(float((lengths**2).mean()) - rank * (rank + 2), 0.0)
-    rng = np.random.default_rng(0)
-    sums = rows[:, rng.integers(0, n, (SMALL, DRAWS))].sum(1)
+    drawn = np.random.default_rng(0).integers(0, n, (SMALL, DRAWS))
+    sums = np.array(
+        [row[drawn].sum(0) for row in rows]
+    )  # one by one: all at once would be SMALL * DRAWS numbers for each
     distance = (sums**2).sum(0) / SMALL
     third = float(((distance - distance.mean()) ** 3).mean()) - 8 * rank
     return second, max(third, 0.0) * SMALL

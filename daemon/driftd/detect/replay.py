@@ -1,7 +1,7 @@
 """A recorded stream, judged as it would have been when it came: no line depends on a later row."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from driftd.detect.aftermath import Aftermath
 from driftd.detect.decay import with_loss
-from driftd.detect.history import BUCKETS_A_SPAN, SPANS, History
+from driftd.detect.history import History
 from driftd.detect.monitor import step
 from driftd.detect.reference import Reference
 from driftd.detect.regime import COLLECTING, MOVING, settled
@@ -17,8 +17,6 @@ from driftd.detect.settings import AFTER, DriftSettings
 from driftd.detect.verdict import Verdict
 from driftd.profile import Profile
 from driftd.profile.features import Column
-
-MEMORY = (BUCKETS_A_SPAN + 1) * sum(SPANS)
 
 
 @dataclass
@@ -98,15 +96,25 @@ def replay_rows(
 
 
 def replay_daemon(
-    batches: Iterable[pa.RecordBatch], columns: Sequence[Column], settings: DriftSettings, *, reference_rows: int
+    batches: Iterable[pa.RecordBatch],
+    columns: Sequence[Column],
+    settings: DriftSettings,
+    *,
+    reference_rows: int,
+    again: Callable[[int, int], Iterable[pa.RecordBatch]],
 ) -> Iterator[dict[str, Any]]:
-    """Judge windows; after an alarm those of the new regime are collected until there are enough to go on."""
+    """Judge windows; after an alarm those of the new regime are collected until there are enough to go on.
+
+    `again` gives rows of the stream once more, from this one on this many: a regime may have begun long before its alarm, and windows
+    are not held for that.
+    """
     stream = Stream(iter(batches))
     rows = stream.take(reference_rows)
     if rows is None:
         return
     reference, history, aftermath = _build(rows, columns, settings), History(), Aftermath(settings)
-    recent: deque[list[pa.RecordBatch]] = deque(maxlen=MEMORY)
+    del rows  # they may be large
+    begun = stream.position
     regime: list[list[pa.RecordBatch]] | None = None
     since: list[list[pa.RecordBatch]] = []
     while window := stream.take(settings.window_rows):
@@ -119,21 +127,23 @@ def replay_daemon(
                 yield aftermath.tell(since)
             if found is not None:
                 reference, history, regime = found, History(), None
-                recent.clear()
+                begun = stream.position
             continue
-        recent.append(window)
         counted = Profile.of(reference.layout, with_loss(window, reference.score))
         done = step(reference, history, counted, settings)
         aftermath.judged(reference, counted, done.verdict, stream.position)
         reference, history = done.reference, done.history
         yield _line(stream.position, done.verdict)
         if done.verdict.change:
-            regime, since = list(recent)[-1 - (done.verdict.onset_windows_back or 0) :], [window]
+            back = 1 + (done.verdict.onset_windows_back or 0)
+            first = max(stream.position - back * settings.window_rows, begun)
+            regime = windows_of(again(first, stream.position - first), settings.window_rows)
+            since = [window]
     if aftermath.waiting:
         yield aftermath.tell(since)
 
 
-def windows_of(batches: Sequence[pa.RecordBatch], rows: int) -> list[list[pa.RecordBatch]]:
+def windows_of(batches: Iterable[pa.RecordBatch], rows: int) -> list[list[pa.RecordBatch]]:
     """Cut rows into whole windows."""
     stream = Stream(iter(batches))
     return list(iter(lambda: stream.take(rows), None))
