@@ -1,7 +1,5 @@
 """`POST /api/v1/alerts`: Alertmanager's webhook, version 4. Each alert becomes a request in the journal before it is answered."""
 
-import hmac
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +13,9 @@ from driftd.errors import ConfigError
 from driftd.journal import Journal, tables
 from driftd.journal.records import RequestState
 from driftd.observe import views
+from driftd.web import access
 from driftd.web.api import answer
 
-logger = logging.getLogger(__name__)
-
-LARGEST = 1024 * 1024  # bytes of a notification
 NAME = "alertname"
 
 
@@ -55,8 +51,8 @@ def read_token(path: Path | None) -> str | None:
 
 
 async def alerts(request: Request) -> Response:
-    _authorise(request)
-    notification = _read(await _body(request))
+    access.bearer(request)
+    notification = _read(await access.body(request))
     journal: Journal = request.app.state.journal
     asked = []
     for alert in notification.alerts:
@@ -65,28 +61,6 @@ async def alerts(request: Request) -> Response:
             raise HTTPException(400, "an alert names no project: add ?project=NAME to the URL, or a label `project`")
         asked.append((views.project(journal, project).name, _arguments(notification.groupKey, alert)))
     return answer({"accepted": len(asked), "requests": _write(journal.path, asked)})
-
-
-def _authorise(request: Request) -> None:
-    try:
-        token: str | None = request.app.state.token()
-    except ConfigError as error:
-        logger.error("%s", error)  # noqa: TRY400  # the trace would say nothing more
-        raise HTTPException(503, "the token cannot be read; the daemon's log says why") from error
-    if token is None:
-        raise HTTPException(403, "nothing can be asked for here: set http.token_file")
-    kind, _, given = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
-        raise HTTPException(401, "the bearer token is missing or wrong", {"www-authenticate": "Bearer"})
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for block in request.stream():
-        body += block
-        if len(body) > LARGEST:
-            raise HTTPException(413, f"a notification has at most {LARGEST} bytes")
-    return bytes(body)
 
 
 def _read(body: bytes) -> Notification:

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from driftd.errors import UsageError
 from driftd.journal import Journal
 from driftd.service.health import Check
-from driftd.web import alerts, api, health, pages
+from driftd.web import actions, alerts, api, health, pages
 from driftd.web.explainer import Explainer
 from driftd.web.guard import Guard
 
@@ -38,9 +38,10 @@ def create_app(
     app = Starlette(
         routes=[
             *health.ROUTES,
-            Mount("/api/v1", routes=[*api.ROUTES, *alerts.ROUTES]),
+            Mount("/api/v1", routes=[*api.ROUTES, *alerts.ROUTES, *actions.ROUTES]),
             Mount("/static", StaticFiles(directory=STATIC)),
             *pages.ROUTES,
+            *actions.PAGES,
         ],
         middleware=[Middleware(Guard)],
         exception_handlers={HTTPException: _failed, UsageError: _unknown, Exception: _broken},

@@ -13,7 +13,7 @@ from driftd import __version__
 from driftd.observe import views
 from driftd.observe.text import clean
 from driftd.observe.views.overview import PHASES
-from driftd.web import charts, words
+from driftd.web import access, charts, words
 
 WINDOWS = 60  # windows that a chart shows
 PART = 50  # entries of a list that is a page of its own
@@ -38,7 +38,8 @@ templates.filters |= words.FILTERS
 
 def render(request: Request, name: str, status: int = 200, /, **values: Any) -> Response:
     checks = request.app.state.checks()
-    html = templates.get_template(name).render(failing=[check for check in checks if not check.ok], **values)
+    failing = [check for check in checks if not check.ok]
+    html = templates.get_template(name).render(failing=failing, acting=access.open_to_some(request), **values)
     return HTMLResponse(html, status)
 
 

@@ -9,7 +9,11 @@ async function refresh() {
     if (!answer.ok) throw new Error(answer.status);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
     const main = document.getElementById("main");
-    if (fresh.innerHTML !== main.innerHTML && !main.contains(document.activeElement)) main.replaceWith(document.adoptNode(fresh));
+    if (fresh.innerHTML !== main.innerHTML && !main.contains(document.activeElement)) {
+      const typed = [...main.querySelectorAll("input")].map((input) => input.value);
+      main.replaceWith(document.adoptNode(fresh));
+      fresh.querySelectorAll("input").forEach((input, place) => (input.value = typed[place] ?? ""));
+    }
     if (said.textContent) said.textContent = "";
   } catch {
     said.textContent = "the daemon does not answer";
