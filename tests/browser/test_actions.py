@@ -1,5 +1,6 @@
 """Buttons: a person with the token asks for something on a page, without a script; nobody else can."""
 
+import json
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,6 +15,7 @@ from driftd.service.http import WebServer, address, bind
 from driftd.web.app import create_app
 from support.browser import DESKTOP, PHONE
 from support.daemon import wait_until
+from support.parts import axe
 from support.seeded import seed
 
 pytestmark = pytest.mark.slow
@@ -102,6 +104,15 @@ def test_a_program_asks_with_the_bearer_token(site, journal):
     words = {"authorization": b"Bearer " + WORD.encode()}
     assert post(f"{site}/api/v1/projects/orders/actions/approve/7", **words) == 202
     assert asked(journal)[-1][:2] == ("orders", "approve")
+
+
+def test_axe_finds_no_serious_violation(browser, site):
+    source = axe().read_text()
+    for page in PAGES:
+        browser.open(site + page)
+        browser.ask(f"{source}; 0")
+        said = browser.ask("axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify(r.violations))")
+        assert [each["id"] for each in json.loads(said) if each["impact"] in ("serious", "critical")] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

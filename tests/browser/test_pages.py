@@ -10,9 +10,14 @@ from support.seeded import LONG, QUOTES, SCRIPT, SIGNALS, TURNED
 
 # each page of the seeded state, and what it must say
 PAGES = {
-    "/": ["addresses", "invoices", "orders", "sensors", "v2.0.0", "of the way to an alarm"],
+    "/": ["(sudden)", "addresses", "invoices", "orders", "sensors", "v2.0.0", "of the way to an alarm"],
     "/projects/addresses": ["v2.0.0", "text (0.68), entities (0.50)", "of the way to an alarm"],
-    "/projects/invoices": ["amount is null in 40 % of the rows", "accuracy from 0.910 to 0.912", "unresolved"],
+    "/projects/invoices": [
+        "sudden",
+        "amount is null in 40 % of the rows",
+        "accuracy from 0.910 to 0.912",
+        "unresolved",
+    ],
     "/projects/orders": ["driftd approve", "the disk is full"],
     "/projects/sensors": ["none yet", "No window has been closed yet"],
     "/projects/hostile": [],
@@ -21,6 +26,8 @@ PAGES = {
         "v2.0.0",
         "in production",
         "driftd-000009-000014-new.jsonl",
+        "reload-address-server",
+        "it answered 503",
         "Compare with",
     ],
     "/projects/addresses/models?old=v1.0.0&new=v2.0.0": [

@@ -137,6 +137,13 @@ class Teller:
         self.assign(model, cause, run)
         return model
 
+    def hook(self, position: int, kind: str, title: str, state: str, error: str | None = None) -> None:
+        last = tables.assignments.first(self.journal, "project = ?", self.project, order="id DESC")
+        tables.hooks.add(
+            self.journal, project=self.project, assignment_id=last.id, position=position, kind=kind, title=title, spec={},
+            state=state, attempts=1, error=error, due_at=self._now[0], ended_at=self._now[0],
+        )  # fmt: skip
+
     def assign(self, model: int, cause: str, run: Run | None = None) -> None:
         number = 1 + tables.assignments.count(self.journal, "project = ?", self.project)
         tables.assignments.add(
@@ -159,6 +166,8 @@ def addresses(tell: Teller) -> None:
         "drift", "promoted", answered([(1, 8, "older"), (9, 14, "new")]), incident_id=incident, decision=decision()
     )
     tell.model("v2.0.0", run, "promotion", ents_f=0.972, ents_p=0.975)
+    tell.hook(1, "command", "reload-address-server", "done")
+    tell.hook(2, "webhook", "deploy.example", "failed", error="it answered 503")
     tell.close(incident, "promotion")
     tell.reference(800)
     for number, evidence in enumerate(QUIET, 15):
@@ -277,6 +286,7 @@ def first_model(tell: Teller) -> int:
 def opened(tell: Teller, file: int, summary: str, columns: list[dict[str, Any]]) -> int:
     number = tell.window(file, 2.3e14, alarm=True, warn=True, columns=columns)
     detail = {"verdict": judged(2.3e14, alarm=True, warn=True, columns=columns), "alarms": [number]}
+    detail["pattern"] = {"kind": "sudden", "onset_window": number, "regime": None}
     tables.projects.set(tell.journal, "name = ?", tell.project, reference_id=None)
     return tell.incident("drift", summary, detail=detail, window=number, onset_window=number)
 
