@@ -27,7 +27,7 @@ def _lines(metric: Metric) -> Iterator[str]:
 def _labels(labels: Mapping[str, str]) -> str:
     if not labels:
         return ""
-    said = ",".join([f'{name}="{_quoted(value)}"' for name, value in labels.items()])
+    said = ",".join([f'{name}="{_quoted(value)}"' for name, value in sorted(labels.items())])
     return f"{{{said}}}"
 
 

@@ -328,6 +328,13 @@ class TestExposition:
 
         assert lasting(exposition.text(metrics.registry)) == lasting(generate_latest(metrics.registry))
 
+    def test_labels_stand_in_the_order_of_prometheus_client(self, metrics):
+        ours, theirs = (
+            {line.rpartition(" ")[0] for line in said.decode().splitlines() if not line.startswith("#")}
+            for said in (exposition.text(metrics.registry), generate_latest(metrics.registry))
+        )
+        assert ours == theirs
+
     def test_odd_names_and_numbers_come_back_as_they_were(self):
         family = GaugeMetricFamily("odd", "A \\ and\na line.", labels=["name"])
         said = {'quo"te\n\\n': 1e300, "\u202e é": float("inf"), "": float("-inf"), "x": 3}
