@@ -96,6 +96,7 @@ def test_alertmanager_asks_for_a_run_once(tmp_path):
             assert (status, answered["accepted"]) == (200, 1)
         kinds.wait_for_event("run-kept", "run-failed", timeout=60)
         assert kinds.rows("SELECT cause, state FROM runs WHERE id > 1") == [("alert", "kept")]
+        kinds.wait_for_event("incident-closed")
         assert kinds.rows("SELECT kind, summary, state FROM incidents") == [
             ("alert", "Slow: it answers slowly", "closed")
         ]
