@@ -9,7 +9,7 @@ PROGRAMS := chromium git npm prometheus prometheus-alertmanager promtool strace 
 AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help check test demo bench programs test-services format lock clean
+.PHONY: help check static fast test demo bench programs test-services format lock clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do \
@@ -23,10 +23,15 @@ $(READY): requirements/dev.lock pyproject.toml
 	@touch $@
 
 check: $(READY)  ## format, lint, types, layers and the fast tests: the gate before a commit, about a minute
+	@$(MAKE) --no-print-directory --jobs 2 static fast
+
+static: $(READY)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fast: $(READY)
 	$(BIN)/pytest -q -m "not slow" -n 2 tests/unit tests/contract
 
 test: $(READY)  ## all tests; those that miss a part of the machine are skipped with its name

@@ -96,6 +96,7 @@ def test_the_size_of_chunks_does_not_matter(form, chunk, tmp_path, monkeypatch):
     assert len(whole[0]) == 59
 
 
+@pytest.mark.slow
 @forms
 @pytest.mark.parametrize("batch_rows", [1, 2, 7, 999, 10**6])
 def test_the_whole_is_its_pieces(form, batch_rows, tmp_path):
@@ -379,6 +380,7 @@ def test_a_row_beyond_all_measure_is_a_bad_row(form, tmp_path, monkeypatch):
     assert good(path, form.schema) == expected(rows[:9] + rows[10:], form.schema)
 
 
+@pytest.mark.slow
 @forms
 @given(cuts=st.lists(st.integers(0, 299), min_size=2, max_size=6))
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -447,6 +449,7 @@ def batches_of(rows, schema):
     return pa.RecordBatch.from_pylist(rows, types)
 
 
+@pytest.mark.slow
 @forms
 @given(data=st.data())
 @settings(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support.daemon import http_get, wait_until, write_settings
+from support.daemon import http_get, wait_until
 from support.parts import require
 from support.running import RETRAIN, Kinds
 
@@ -183,10 +183,7 @@ def _faults(kinds: Kinds, daemon: Any, heard: dict[str, dict[str, Any]]) -> None
 
 def test_an_alert_of_alertmanager_starts_a_run(tmp_path):
     kinds = Kinds(tmp_path)
-    (tmp_path / "token").write_text("a long word\n")
-    kinds.settings = write_settings(
-        tmp_path, {"kinds": kinds.project()}, http={"listen": "127.0.0.1:0", "token_file": "token"}
-    )
+    kinds.let_others_ask()
     with kinds.daemon() as daemon:
         kinds.wait_for_model()
         hook = {

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from support.daemon import wait_until, write_settings
+from support.daemon import wait_until
 from support.project import tool, write_rows
 from support.running import RETRAIN, Kinds
 
@@ -78,10 +78,7 @@ def post(daemon, document, path="/api/v1/alerts?project=kinds", word="a long wor
 
 def test_alertmanager_asks_for_a_run_once(tmp_path):
     kinds = Kinds(tmp_path)
-    (tmp_path / "token").write_text("a long word\n")
-    kinds.settings = write_settings(
-        tmp_path, {"kinds": kinds.project()}, http={"listen": "127.0.0.1:0", "token_file": "token"}
-    )
+    kinds.let_others_ask()
     with kinds.daemon() as daemon:
         kinds.wait_for_model()
         assert post(daemon, ALERT, word="another")[0] == 401

@@ -19,6 +19,9 @@ PROMOTE = {
 RETRAIN = {"min_rows": 120, "cooldown": 0, "env": {"path": [str(BIN)]}}
 
 
+WORD = "a long word"
+
+
 class Kinds:
     """Project `kinds` in a folder: repository, incoming files, settings, and the daemon once it is started."""
 
@@ -43,6 +46,13 @@ class Kinds:
             "retrain": RETRAIN,
             "promote": PROMOTE,
         } | sections
+
+    def let_others_ask(self) -> None:
+        """Set a token, in the file `token`."""
+        (self.folder / "token").write_text(f"{WORD}\n")
+        self.settings = write_settings(
+            self.folder, {"kinds": self.project()}, http={"listen": "127.0.0.1:0", "token_file": "token"}
+        )
 
     def daemon(self, **options: Any) -> Daemon:
         return Daemon(self.settings, **options)

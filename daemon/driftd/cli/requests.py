@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from driftd.cli import output
 from driftd.cli.state import State, looking
 from driftd.errors import RefusedError
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, asking, tables
 from driftd.journal.records import Request, RequestState
 from driftd.service.lock import owner
 
@@ -26,7 +26,7 @@ def ask(
     """Write a request for the project that `find` returns; tell the answer, or that it waits."""
     with looking(config) as state:
         project = find(state)
-        request_id = _write(state, project, kind, {**arguments, "by": _person()})
+        [request_id] = asking.ask(state.journal.path, kind, [(project, {**arguments, "by": _person()})])
         running = owner(state.folder) is not None
         request = _answered(state.journal, request_id, PATIENCE if wait and running else 0.0)
     if as_json:
@@ -38,18 +38,6 @@ def ask(
         output.say(_message(request))
     if request.state is RequestState.REFUSED:
         raise RefusedError(_message(request))
-
-
-def _write(state: State, project: str, kind: str, arguments: dict[str, object]) -> int:
-    journal = Journal.open(state.journal.path)
-    try:
-        with journal.write():
-            return tables.requests.add(
-                journal, project=project, kind=kind, arguments=arguments,
-                state=RequestState.WAITING, created_at=journal.clock(),
-            )  # fmt: skip
-    finally:
-        journal.close()
 
 
 def _answered(journal: Journal, request_id: int, patience: float) -> Request:

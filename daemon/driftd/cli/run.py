@@ -30,7 +30,7 @@ def run(
     """Watch all projects of the settings until told to stop. systemd starts this."""
     from driftd import config as settings_of
     from driftd.service.daemon import serve
-    from driftd.web.alerts import read_token
+    from driftd.web.access import read_token
     from driftd.web.app import create_app
 
     path = settings_of.find_file(config)

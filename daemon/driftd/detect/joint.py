@@ -185,9 +185,8 @@ def _excess(rows: Floats) -> tuple[float, float]:
     lengths = (rows**2).sum(0)
     second = max(float((lengths**2).mean()) - rank * (rank + 2), 0.0)
     drawn = np.random.default_rng(0).integers(0, n, (SMALL, DRAWS))
-    sums = np.array(
-        [row[drawn].sum(0) for row in rows]
-    )  # one by one: all at once would be SMALL * DRAWS numbers for each
+    # one by one: all at once would be SMALL * DRAWS numbers for each
+    sums = np.array([row[drawn].sum(0) for row in rows])
     distance = (sums**2).sum(0) / SMALL
     third = float(((distance - distance.mean()) ** 3).mean()) - 8 * rank
     return second, max(third, 0.0) * SMALL

@@ -30,7 +30,7 @@ def ahead(work: Callable[[T], R], stream: Iterable[T], threads: int = THREADS) -
             pool.shutdown(cancel_futures=True)
 
 
-def prefetched(stream: Iterable[T], pieces: int = 8) -> Iterator[T]:
+def prefetched(stream: Iterable[T], pieces: int = 4) -> Iterator[T]:
     """Yield the pieces of a stream, which a thread makes a few ahead. Errors are raised where their piece would have come."""
     end = object()
     with ThreadPoolExecutor(1, "prefetched") as pool:

@@ -83,9 +83,8 @@ _HOLD: dict[Kind, tuple[Callable[[pa.DataType], bool], ...]] = {
 def convert(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
     """Bring a column that the file declares to be of a fitting type to the type of its kind."""
     if kind is Kind.VECTOR and not is_text(values.type) and not pa.types.is_null(values.type):
-        values = pc.if_else(
-            pc.equal(pc.list_value_length(values), 0), None, values
-        )  # nothing can be said of no numbers
+        # nothing can be said of no numbers
+        values = pc.if_else(pc.equal(pc.list_value_length(values), 0), None, values)
     if values.type == ARROW[kind]:
         return values, {}
     if values.null_count == len(values):
@@ -113,6 +112,7 @@ def parse(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
 
 
 def _without_empty(values: pa.DictionaryArray) -> pa.DictionaryArray:
+    # asked first, as looking for the place of what is not there takes ten times as long
     if not pc.any(pc.equal(values.dictionary, "")).as_py():
         return values
     empty = pc.index(values.dictionary, "").as_py()
@@ -137,6 +137,20 @@ def number_texts(values: pa.Array) -> pa.Array:
     integers = pc.if_else(whole, values, None).cast(pa.int64()).cast(pa.string())
     others = pc.if_else(pc.is_nan(values), None, values).cast(pa.string())
     return pc.if_else(whole, integers, others)
+
+
+def vector_texts(values: pa.Array) -> pa.Array:
+    """Write vectors as JSON; what is not finite is null there."""
+    flat = values.flatten()
+    texts = pc.fill_null(number_texts(pc.if_else(pc.is_finite(flat), flat, None)), "null")
+    joined = pc.binary_join(pa.ListArray.from_arrays(_starts(values), texts), ",")
+    return pc.if_else(values.is_valid(), pc.binary_join_element_wise("[", joined, "]", ""), None)
+
+
+def _starts(values: pa.Array) -> pa.Array:
+    """Return where each list begins in the flat values, and the end."""
+    lengths = values.value_lengths().fill_null(0)
+    return pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
 
 
 def _numbers(values: pa.Array) -> pa.Array:
@@ -164,14 +178,16 @@ def _datetimes(values: pa.Array) -> pa.Array:
 def _vectors(values: pa.Array) -> pa.Array:
     if not is_text(values.type):
         return values.cast(VECTOR)
-    return pa.array([None if cell is None else _listed(cell) for cell in values.to_pylist()], VECTOR)
-
-
-def _listed(cell: str) -> list[float | None]:
     try:
-        return msgspec.json.decode(cell, type=list[float | None])
+        found = _LISTS.decode_lines("\n".join("null" if cell is None else cell for cell in values.to_pylist()))
     except msgspec.MsgspecError as error:
         raise pa.ArrowInvalid(str(error)) from error
+    if len(found) != len(values):
+        raise pa.ArrowInvalid("a list goes over several lines")
+    return pa.array(found, VECTOR)
+
+
+_LISTS = msgspec.json.Decoder(list[float | None] | None)
 
 
 def _plain(kind: Kind) -> Callable[[pa.Array], pa.Array]:

@@ -122,9 +122,8 @@ def copied(stream: pa.NativeFile, sink: pa.NativeFile, count: int | None = None)
 
 def newlines(data: bytes | bytearray, end: int) -> int:
     """Count the lines that end in data[:end]."""
-    codes = np.frombuffer(
-        data, np.uint8, end
-    )  # bytes.count takes five times as long, and no other thread runs meanwhile
+    # bytes.count takes five times as long, and no other thread runs meanwhile
+    codes = np.frombuffer(data, np.uint8, end)
     return int(np.count_nonzero(codes == NEWLINE) or np.count_nonzero(codes == RETURN))
 
 

@@ -5,6 +5,7 @@ Nothing is remembered in a cookie, so that a page of another origin has nothing 
 
 import hmac
 import logging
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,6 +15,19 @@ from driftd.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 LARGEST = 1024 * 1024  # bytes of what is asked
+
+
+def read_token(path: Path | None) -> str | None:
+    """Return the token that lets others ask for something."""
+    if path is None:
+        return None
+    try:
+        token = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"http.token_file: {path} cannot be read: {error}", remedy="correct the path, or its owner") from error  # fmt: skip
+    if not token:
+        raise ConfigError(f"http.token_file: {path} is empty", remedy="write a long random word into it")
+    return token
 
 
 def open_to_some(request: Request) -> bool:

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from driftd.errors import UsageError
 from driftd.journal import Journal, tables
-from driftd.journal.records import RequestState
+from driftd.journal.asking import ask
 from driftd.observe import views
 from driftd.web import access, pages
 from driftd.web.api import answer
@@ -65,15 +65,8 @@ def _write(request: Request, action: str, subject: int | None) -> int:
     readable: Journal = request.app.state.journal
     project = views.project(readable, request.path_params["project"]).name
     arguments = {"by": BY} | ({name: subject} if name else {})
-    journal = Journal.open(readable.path)
-    try:
-        with journal.write():
-            return tables.requests.add(
-                journal, project=project, kind=action, arguments=arguments,
-                state=RequestState.WAITING, created_at=journal.clock(),
-            )  # fmt: skip
-    finally:
-        journal.close()
+    [number] = ask(readable.path, action, [(project, arguments)])
+    return number
 
 
 PAGES = [

@@ -1,7 +1,6 @@
 """`POST /api/v1/alerts`: Alertmanager's webhook, version 4. Each alert becomes a request in the journal before it is answered."""
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -9,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from driftd.errors import ConfigError
-from driftd.journal import Journal, tables
-from driftd.journal.records import RequestState
+from driftd.journal.asking import ask
 from driftd.observe import views
 from driftd.web import access
 from driftd.web.api import answer
+
+if TYPE_CHECKING:
+    from driftd.journal import Journal
 
 NAME = "alertname"
 
@@ -37,19 +37,6 @@ class Notification(msgspec.Struct):
     alerts: list[Alert]
 
 
-def read_token(path: Path | None) -> str | None:
-    """Return the token that lets others ask for something."""
-    if path is None:
-        return None
-    try:
-        token = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"http.token_file: {path} cannot be read: {error}", remedy="correct the path, or its owner") from error  # fmt: skip
-    if not token:
-        raise ConfigError(f"http.token_file: {path} is empty", remedy="write a long random word into it")
-    return token
-
-
 async def alerts(request: Request) -> Response:
     access.bearer(request)
     notification = _read(await access.body(request))
@@ -60,7 +47,7 @@ async def alerts(request: Request) -> Response:
         if not project:
             raise HTTPException(400, "an alert names no project: add ?project=NAME to the URL, or a label `project`")
         asked.append((views.project(journal, project).name, _arguments(notification.groupKey, alert)))
-    return answer({"accepted": len(asked), "requests": _write(journal.path, asked)})
+    return answer({"accepted": len(asked), "requests": ask(journal.path, "alert", asked)})
 
 
 def _read(body: bytes) -> Notification:
@@ -83,22 +70,6 @@ def _arguments(group: str, alert: Alert) -> dict[str, Any]:
         "since": alert.startsAt,
         "summary": f"{name}: {summary}" if summary else name,
     }
-
-
-def _write(path: Path, asked: list[tuple[str, dict[str, Any]]]) -> list[int]:
-    """Write all or none; the daemon answers in the rows."""
-    journal = Journal.open(path)
-    try:
-        with journal.write():
-            return [
-                tables.requests.add(
-                    journal, project=project, kind="alert", arguments=arguments, state=RequestState.WAITING,
-                    created_at=journal.clock(),
-                )
-                for project, arguments in asked
-            ]  # fmt: skip
-    finally:
-        journal.close()
 
 
 ROUTES = [Route("/alerts", alerts, methods=["POST"])]

@@ -119,6 +119,7 @@ def test_each_window_is_said(journal):
     assert [event.subject for event in said] == [1, 2]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     files=st.lists(st.integers(0, 60), min_size=1, max_size=30),

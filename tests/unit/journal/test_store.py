@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -30,6 +31,18 @@ def add_project(journal, name):
 
 def names(journal):
     return [project.name for project in tables.projects.all(journal)]
+
+
+@contextmanager
+def older(path, monkeypatch, steps):
+    """Make a journal with project `a` as a driftd with fewer migrations has left it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", migrations.STEPS[:steps])
+        journal = Journal.open(path)
+        with journal.write():
+            add_project(journal, "a")
+        yield journal
+        journal.close()
 
 
 def add_files(journal, count, rows):
@@ -169,13 +182,8 @@ with journal.write():
         assert journal.rows("PRAGMA synchronous") == [{"synchronous": 2}]
 
     def test_brings_an_older_one_up_to_date(self, path, monkeypatch):
-        with monkeypatch.context() as patch:
-            patch.setattr(migrations, "STEPS", migrations.STEPS[:1])
-            old = Journal.open(path)
-            with old.write():
-                add_project(old, "a")
+        with older(path, monkeypatch, steps=1) as old:
             assert migrations.version(old.db) == 1
-            old.close()
         with pytest.raises(JournalError, match="older driftd"):
             Journal.read_only(path)
         journal = Journal.open(path)
@@ -183,13 +191,8 @@ with journal.write():
         assert names(journal) == ["a"]
 
     def test_totals_of_files_follow_every_change(self, path, monkeypatch):
-        with monkeypatch.context() as patch:
-            patch.setattr(migrations, "STEPS", migrations.STEPS[:5])
-            old = Journal.open(path)
-            with old.write():
-                add_project(old, "a")
-                add_files(old, 3, rows=7)
-            old.close()
+        with older(path, monkeypatch, steps=5) as old, old.write():
+            add_files(old, 3, rows=7)
         journal = Journal.open(path)
         assert totals(journal) == counted(journal) == {("a", "arrived"): (3, 21, 0, 30)}
         with journal.write():

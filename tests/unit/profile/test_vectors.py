@@ -33,6 +33,7 @@ def test_a_component_that_is_missing_or_infinite_is_tallied() -> None:
     assert profile.tallies[1].tolist()[:3] == [4, 1, 2]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(vectors=VECTORS, cuts=st.lists(st.integers(0, 30), max_size=3))
 def test_profiles_of_parts_add_up(vectors, cuts) -> None:

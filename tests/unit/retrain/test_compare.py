@@ -80,6 +80,7 @@ def test_the_lower_bound_is_below_a_true_null_gain_in_its_share_of_cases(tmp_pat
     assert above <= 14  # 6 expected; P(more than 14) < 0.001
 
 
+@pytest.mark.slow
 @given(order=st.permutations(range(12)), results=st.lists(st.sampled_from([0.0, 1.0]), min_size=12, max_size=12))
 @settings(deadline=None)
 def test_the_order_of_lines_changes_nothing(tmp_path_factory, order, results):

@@ -84,6 +84,7 @@ def test_nothing_is_left_of_a_command_that_ended(tmp_path, escape, how):
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("why", ["stop", "timeout"])
 def test_a_stop_and_a_timeout_end_everything(tmp_path, escape, why):
     stop = threading.Event()
@@ -187,6 +188,7 @@ def test_a_command_stands_back_for_others(tmp_path):
     assert done.output.split() == [str(os.nice(0) + 7), "500"]
 
 
+@pytest.mark.slow
 def test_of_a_gigabyte_of_output_the_log_has_both_ends_and_says_what_it_has_not(tmp_path):
     loud = "import os\nos.write(1, b'begin\\n')\nfor _ in range(1000): os.write(1, b'x' * 999_999 + b'\\n')\nos.write(1, b'the end\\n')"
     assert run(tmp_path, sys.executable, "-c", loud).code == 0

@@ -32,11 +32,13 @@ def results(rng):
     return [float(rng.random() < 0.7) for _ in range(ROWS)]
 
 
+@pytest.mark.slow
 def test_of_200_candidates_that_are_no_better_each_against_a_new_champion_at_most_16_are_promoted(tmp_path):
     rng = random.Random(1)
     assert sum(promoted(tmp_path, results(rng), results(rng), 0) for _ in range(DECISIONS)) <= 16
 
 
+@pytest.mark.slow
 def test_of_200_candidates_on_the_same_test_rows_at_most_16_are_promoted(tmp_path):
     """A promotion makes the candidate the champion, as in a project, and the account begins anew."""
     rng = random.Random(2)

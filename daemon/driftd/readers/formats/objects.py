@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftd.readers.cells import ARROW, EXACT, VECTOR
-from driftd.readers.identity import canonical, canonical_number
+from driftd.readers.identity import canonical, canonical_number, is_vector
 from driftd.readers.types import Kind
 
 if TYPE_CHECKING:
@@ -36,17 +36,11 @@ def cell(value: object, kind: Kind) -> Any:
         return bool(value)
     if isinstance(value, str) and kind in (Kind.CATEGORICAL, Kind.TEXT, Kind.DATETIME):
         return value
-    if kind is Kind.VECTOR and _is_vector(value):
+    if kind is Kind.VECTOR and is_vector(value):
         return [None if each is None else _double(each) for each in value]
     if kind is Kind.CATEGORICAL and (number or isinstance(value, bool)):
         return value
     raise ValueError
-
-
-def _is_vector(value: object) -> TypeGuard[list[float | None]]:
-    return isinstance(value, list) and all(
-        each is None or (isinstance(each, int | float) and not isinstance(each, bool)) for each in value
-    )
 
 
 def _double(value: Any) -> float:
@@ -93,7 +87,7 @@ def _family(value: object) -> type | None:
         return bool
     if isinstance(value, int | float):
         return float
-    if _is_vector(value):
+    if is_vector(value):
         return list
     return str if isinstance(value, str) else object
 

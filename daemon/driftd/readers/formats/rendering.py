@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftd.readers.cells import VECTOR, number_texts
-from driftd.readers.identity import vector_text
+from driftd.readers.cells import VECTOR, number_texts, vector_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +62,7 @@ class Spelling:
         if pa.types.is_timestamp(column.type):
             return pc.strftime(*_time(column, example))
         if column.type == VECTOR:
-            return pa.array([None if each is None else vector_text(each) for each in column.to_pylist()], pa.string())
+            return vector_texts(column)
         return column.cast(pa.string())
 
 
