@@ -55,7 +55,7 @@ PAGES = {
     "/projects/invoices/distributions": ["The median rises from", "last window"],
     "/projects/sensors/distributions": ["no window has been held against a reference yet"],
     "/incidents/3": ["2026-11-13.csv", "schema"],
-    "/runs/2": ["StreetNamePreType", "0.556", "at least 0.089 with 95% confidence"],
+    "/runs/2": ["StreetNamePreType", "0.556", "+0.453 and +0.533", "at least 0.089 with 95% confidence"],
     "/runs/6": ["the disk is full"],
     "/runs/7": ["driftd approve 7", "scores.json:StreetName.f", "no"],
     "/runs/99": ["there is no run 99"],

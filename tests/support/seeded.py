@@ -199,6 +199,8 @@ def invoices(tell: Teller) -> None:
     tell.window(tell.file("2026-11-15.csv"), None, state="collected")
     sentence = "The champion stays: accuracy from 0.910 to 0.912 on 204 shared test rows: a gain of 0.002, at least -0.011 with 95% confidence, where more than 0 is asked for."
     kept = decision(champion=0.91, candidate=0.912, labels={}, guards=[]) | {"sentence": sentence, "verdict": "keep"}
+    for part in (kept, *kept["by_regime"].values()):
+        del part["bounds"]  # as decisions were before they held any
     tell.run("drift", "kept", answered([(1, 14, "new")]), incident_id=incident, decision=kept)
     tables.incidents.set(tell.journal, "id = ?", incident, state="unresolved", retry_rows=400)
     assert schema
@@ -334,20 +336,26 @@ def decision(
     guards: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     by_label = {
-        name: {"champion": old, "candidate": new} for name, (old, new) in (LABELS if labels is None else labels).items()
+        name: {"champion": old, "candidate": new, "bounds": bounds(old, new, 0.04)}
+        for name, (old, new) in (LABELS if labels is None else labels).items()
     }
     gain = candidate - champion
     interval = {"lower": gain - 0.016, "upper": gain + 0.016, "confidence": 0.95}
     regimes = {"older": (471, 0.998, 0.999, {}), "new": (116, 0.312, 0.843, by_label)}
     return {
         "verdict": "promote", "metric": "scores.json:ents_f", "champion": champion, "candidate": candidate, "difference": gain,
-        "interval": interval, "min_gain": 0.0, "guards": [guard("scores.json:StreetName.f", 0.831, 0.944)] if guards is None else guards,
+        "interval": interval, "bounds": bounds(champion, candidate, 0.016), "min_gain": 0.0, "guards": [guard("scores.json:StreetName.f", 0.831, 0.944)] if guards is None else guards,
         "method": "paired bootstrap", "rows": {"shared": 587, "champion": 587, "candidate": 587}, "by_label": by_label,
         "by_regime": {
-            name: {"rows": rows, "champion": old, "candidate": new, "by_label": inner}
+            name: {"rows": rows, "champion": old, "candidate": new, "bounds": bounds(old, new, 0.03), "by_label": inner}
             for name, (rows, old, new, inner) in regimes.items()
         },
         "split": "content_hash", "scores": {"champion": {"scores.json:ents_f": champion}, "candidate": {"scores.json:ents_f": candidate}},
         "sentence": f"The candidate is better: ents_f from {champion:.3f} to {candidate:.3f} on 587 shared test rows: "
         f"a gain of {gain:.3f}, at least {gain - 0.016:.3f} with 95% confidence.",
     }  # fmt: skip
+
+
+def bounds(champion: float, candidate: float, margin: float) -> dict[str, list[float]]:
+    sides = {"champion": champion, "candidate": candidate, "difference": candidate - champion}
+    return {name: [value - margin, value + margin] for name, value in sides.items()}

@@ -115,6 +115,10 @@ def score(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, int | float) else ""
 
 
+def between(bounds: Sequence[float] | None) -> str:
+    return f"{bounds[0]:+.3f} and {bounds[1]:+.3f}" if bounds else ""
+
+
 def change(before: float | None, after: float | None) -> Text:
     if before is None or after is None:
         return Text("")

@@ -94,13 +94,27 @@ def _show_run(run: "RunView") -> None:
         )
     if run.scores:
         output.say("")
-        rows = [
-            (each.name, output.score(each.champion), output.score(each.candidate), output.change(each.champion, each.candidate))
-            for each in run.scores
-        ]  # fmt: skip
-        output.show_table(("score", run.champion or "champion", run.version or "candidate", "change"), rows)
+        _show_scores(run)
     output.say("")
     output.say(f"`driftd logs {run.id}` prints what it did")
+
+
+def _show_scores(run: "RunView") -> None:
+    from driftd.cli import output
+
+    numbers = (run.champion or "champion", run.version or "candidate", "change")
+    rows = [
+        (
+            each.name, output.score(each.champion), output.score(each.candidate),
+            output.change(each.champion, each.candidate), output.between(each.bounds["difference"] if each.bounds else None),
+        )
+        for each in run.scores
+    ]  # fmt: skip
+    bounded = any(each.bounds for each in run.scores)
+    head = ("score", *numbers, *(["between"] if bounded else []))
+    output.show_table(head, [row[: len(head)] for row in rows], right=numbers)
+    if bounded and run.decision:
+        output.say(f"each bound of a change holds with {run.decision['interval']['confidence']:.2%} confidence")
 
 
 def _show_model(model: "ModelView") -> None:

@@ -3,7 +3,8 @@
 The rows that both were scored on are joined by identity (a row that stands twice in both is joined twice). Counts [tp, fp, fn]
 give the micro-averaged F1 over all labels, values give their mean. The interval of the difference is the percentile interval
 of a paired bootstrap: both models are resampled on the same rows (Efron & Tibshirani 1993, ch. 13). Its seed comes from the rows'
-identities, so that the same results always give the same interval.
+identities, so that the same results always give the same interval. Each model's own metric, each regime and each label have their
+bounds in the same way; those of labels are for people to read, and not corrected for how many labels there are.
 """
 
 from collections import Counter
@@ -20,10 +21,12 @@ from driftd.errors import RepositoryError
 from driftd.retrain.scores import RowResult, read_rows
 from driftd.retrain.spending import resamples
 
+NOTHING = (0, 0, 0)  # tp, fp, fn of a row that does not hold a label
 FEW = 8  # times fewer different rows than rows: drawing them is quicker then
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Pair: TypeAlias = tuple[RowResult, RowResult]
+Bounds: TypeAlias = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ def compare(champion: Path, candidate: Path, new_files: Sequence[str], confidenc
 
     Returns:
         {"rows": {"shared", "champion", "candidate"}, "champion", "candidate", "difference", "lower", "upper", "confidence",
-        "resamples", "by_label": {label: {"champion", "candidate"}}, "by_regime": {"older" and "new": {"rows", "champion", "candidate",
-        "by_label"}}}; `new` are the rows from `new_files`. Only counts have labels.
+        "resamples", "bounds", "by_label": {label: {"champion", "candidate", "bounds"}}, "by_regime": {"older" and "new": {"rows",
+        "champion", "candidate", "bounds", "by_label": {label: {"champion", "candidate"}}}}}; `new` are the rows from `new_files`. Only
+        counts have labels. Bounds are {"champion", "candidate", "difference": [lower, upper]}, each at the confidence.
     """
     old, new = read_rows(champion), read_rows(candidate)
     pairs = _join(old, new)
@@ -51,22 +55,21 @@ def compare(champion: Path, candidate: Path, new_files: Sequence[str], confidenc
             f"{champion} and {candidate} share no row, so the models cannot be compared",
             remedy="let the evaluate stage write the rows' identities; see promote.split",
         )
-    joined = _arrays(pairs)
-    lower, upper = _interval(joined, confidence)
-    result = _scores(pairs) | {
-        "lower": lower,
-        "upper": upper,
-        "confidence": confidence,
-        "resamples": resamples(confidence),
-    }
+    result = _scores(pairs, confidence)
+    lower, upper = result["bounds"]["difference"]
+    result |= {"lower": lower, "upper": upper, "confidence": confidence, "resamples": resamples(confidence)}
     result["difference"] = result["candidate"] - result["champion"]
+    for label, bounds in _label_bounds(pairs, confidence).items():
+        result["by_label"][label]["bounds"] = bounds
     result["rows"] = {"shared": len(pairs), "champion": len(old), "candidate": len(new)}
     fresh = set(new_files)
     split = {
         "older": [pair for pair in pairs if pair[1].file not in fresh],
         "new": [pair for pair in pairs if pair[1].file in fresh],
     }
-    result["by_regime"] = {name: {"rows": len(part), **_scores(part)} for name, part in split.items() if part}
+    result["by_regime"] = {
+        name: {"rows": len(part), **_scores(part, confidence)} for name, part in split.items() if part
+    }
     return result
 
 
@@ -109,16 +112,41 @@ def _metric(sums: Floats, rows: int, counted: bool) -> Floats:
     return np.asarray(np.divide(doubled, whole, out=np.zeros_like(whole), where=whole > 0))
 
 
-def _interval(joined: _Joined, confidence: float) -> tuple[float, float]:
-    rows = len(joined.pairs)
-    seed = sha256("".join(pair[0].row for pair in joined.pairs).encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(seed[:16], "big"))
+def _bounds(joined: _Joined, confidence: float) -> Bounds:
     both = np.hstack([joined.champion, joined.candidate])
-    terms = joined.champion.shape[1]
-    sums = _resampled(rng, both, resamples(confidence))
-    old, new = (_metric(side, rows, joined.counted) for side in (sums[:, :terms], sums[:, terms:]))
-    lower, upper = np.quantile(new - old, [1 - confidence, confidence])
-    return float(lower), float(upper)
+    sums = _resampled(_generator(joined.pairs), both, resamples(confidence))
+    return _quantiles(sums, len(joined.pairs), confidence, counted=joined.counted)
+
+
+def _label_bounds(pairs: Sequence[Pair], confidence: float) -> dict[str, Bounds]:
+    """Return the bounds of each label; rows without the label are drawn as well, as rows that count nothing."""
+    seen: dict[str, Counter[tuple[int, ...]]] = {}
+    for old, new in pairs:
+        for label in {**(old.counts or {}), **(new.counts or {})}:
+            counted = (*(old.counts or {}).get(label, NOTHING), *(new.counts or {}).get(label, NOTHING))
+            seen.setdefault(label, Counter())[counted] += 1
+    found = {}
+    for label, counts in seen.items():
+        counts[NOTHING + NOTHING] += len(pairs) - counts.total()
+        different = sorted(counts)
+        shares = np.array([counts[each] for each in different]) / len(pairs)
+        drawn = _generator(pairs, label).multinomial(len(pairs), shares, size=resamples(confidence))
+        sums: Floats = drawn.astype(np.float64) @ np.array(different, np.float64)
+        found[label] = _quantiles(sums, len(pairs), confidence, counted=True)
+    return found
+
+
+def _quantiles(sums: Floats, rows: int, confidence: float, *, counted: bool) -> Bounds:
+    """Return the bounds of both models' metric and of their difference from resampled sums, the champion's terms first."""
+    terms = sums.shape[1] // 2
+    old, new = (_metric(side, rows, counted) for side in (sums[:, :terms], sums[:, terms:]))
+    sides = {"champion": old, "candidate": new, "difference": new - old}
+    return {name: np.quantile(side, [1 - confidence, confidence]).tolist() for name, side in sides.items()}
+
+
+def _generator(pairs: Sequence[Pair], label: str = "") -> np.random.Generator:
+    seed = sha256("".join((*(pair[0].row for pair in pairs), label)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(seed[:16], "big"))
 
 
 def _resampled(rng: np.random.Generator, both: Floats, count: int) -> Floats:
@@ -130,16 +158,17 @@ def _resampled(rng: np.random.Generator, both: Floats, count: int) -> Floats:
     return np.array([np.bincount(rng.integers(rows, size=rows), minlength=rows) @ both for _ in range(count)])
 
 
-def _scores(pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Return both models' scores on some rows, over all and for each label."""
+def _scores(pairs: Sequence[Pair], confidence: float) -> dict[str, Any]:
+    """Return both models' scores on some rows, over all with bounds, and for each label."""
     joined = _arrays(pairs)
     old, new = (
         float(_metric(side.sum(axis=0), len(pairs), joined.counted)) for side in (joined.champion, joined.candidate)
     )
-    return {"champion": old, "candidate": new, "by_label": _by_label(pairs) if joined.counted else {}}
+    labels = _by_label(pairs) if joined.counted else {}
+    return {"champion": old, "candidate": new, "bounds": _bounds(joined, confidence), "by_label": labels}
 
 
-def _by_label(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
+def _by_label(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
     sums: dict[str, Floats] = {}
     for pair in pairs:
         for side, result in enumerate(pair):

@@ -52,6 +52,7 @@ def decide(
         "difference": compared["difference"] if compared else new - old,
         "gain": gain,
         "interval": interval,
+        "bounds": compared["bounds"] if compared else None,
         "min_gain": settings.min_gain,
         "earlier": earlier,
         "guards": guards,

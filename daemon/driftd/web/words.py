@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 from driftd.observe.text import short
+from driftd.observe.views.runs import Pair
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -47,6 +48,13 @@ def tone(new: float | None, old: float | None) -> str:
     if old is None or new is None or old == new:
         return "same"
     return "up" if new > old else "down"
+
+
+def direction(pair: Pair) -> str:
+    """Return the word that colours a change of a score; one that may be none at all has no direction."""
+    if pair.bounds and pair.bounds["difference"][0] <= 0 <= pair.bounds["difference"][1]:
+        return "same"
+    return tone(pair.candidate, pair.champion)
 
 
 def share(value: float | None) -> float:
@@ -93,6 +101,6 @@ def count(value: int) -> str:
 
 
 FILTERS = {
-    "ago": ago, "span": span, "stamp": stamp, "iso": iso, "score": score, "change": change, "tone": tone, "percent": percent, "count": count,
+    "ago": ago, "span": span, "stamp": stamp, "iso": iso, "score": score, "change": change, "tone": tone, "direction": direction, "percent": percent, "count": count,
     "share": share, "short": short, "size": size, "prose": prose, "capitalise": capitalise, "day": day,
 }  # fmt: skip

@@ -62,3 +62,12 @@ def test_a_name_of_ten_thousand_characters_leaves_room_for_the_others(settings, 
     monkeypatch.setenv("COLUMNS", "80")
     assert len(told("quarantine list hostile", settings, capsys).splitlines()) < 60
     assert len(told("status", settings, capsys).splitlines()) < 80
+
+
+def test_a_run_shows_the_bounds_of_a_change_where_its_decision_has_them(settings, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "+0.453 and +0.533" in told("show 2", settings, capsys)
+    older = told("show 4", settings, capsys)
+    assert "ents_f" in older
+    assert "+0.002" in older
+    assert "between" not in older

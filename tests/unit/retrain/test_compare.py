@@ -20,6 +20,10 @@ def values(path: Path, results, file="old.csv") -> Path:
     return write(path, [{"row": f"{n:064x}", "file": file, "value": value} for n, value in enumerate(results)])
 
 
+def points(scores) -> tuple[float, float]:
+    return scores["champion"], scores["candidate"]
+
+
 def test_counts_give_micro_f_over_all_labels_and_by_label(tmp_path):
     champion = [
         {"row": "a", "file": "f", "counts": {"CITY": [1, 0, 1], "ZIP": [0, 1, 1]}},
@@ -32,8 +36,8 @@ def test_counts_give_micro_f_over_all_labels_and_by_label(tmp_path):
     found = compare(write(tmp_path / "old", champion), write(tmp_path / "new", candidate), [], 0.95)
     assert found["champion"] == pytest.approx(2 * 3 / (2 * 3 + 2 + 2))
     assert found["candidate"] == 1.0
-    assert found["by_label"]["CITY"] == {"champion": pytest.approx(6 / 8), "candidate": 1.0}
-    assert found["by_label"]["ZIP"] == {"champion": 0.0, "candidate": 1.0}
+    assert points(found["by_label"]["CITY"]) == (pytest.approx(6 / 8), 1.0)
+    assert points(found["by_label"]["ZIP"]) == (0.0, 1.0)
 
 
 def test_only_rows_that_both_have_count(tmp_path):
@@ -56,8 +60,9 @@ def test_regimes_are_told_by_the_file_of_a_row(tmp_path):
     old = write(tmp_path / "old", [{"row": r, "file": f, "value": 1} for r, f in (("a", "x"), ("b", "new"))])
     new = write(tmp_path / "new", [{"row": r, "file": f, "value": v} for r, f, v in (("a", "x", 1), ("b", "new", 0))])
     found = compare(old, new, ["new"], 0.95)["by_regime"]
-    assert found["older"] == {"rows": 1, "champion": 1.0, "candidate": 1.0, "by_label": {}}
-    assert found["new"] == {"rows": 1, "champion": 1.0, "candidate": 0.0, "by_label": {}}
+    assert (found["older"]["rows"], points(found["older"])) == (1, (1.0, 1.0))
+    assert (found["new"]["rows"], points(found["new"])) == (1, (1.0, 0.0))
+    assert found["new"]["bounds"] == {"champion": [1, 1], "candidate": [0, 0], "difference": [-1, -1]}
 
 
 def test_the_interval_has_the_width_that_theory_gives(tmp_path):
@@ -78,6 +83,42 @@ def test_the_lower_bound_is_below_a_true_null_gain_in_its_share_of_cases(tmp_pat
         found = compare(values(tmp_path / f"o{case}", old), values(tmp_path / f"n{case}", new), [], 0.95)
         above += found["lower"] > 0
     assert above <= 14  # 6 expected; P(more than 14) < 0.001
+
+
+def test_each_label_has_bounds_of_both_models_and_of_the_difference(tmp_path):
+    """Where a row holds the label once or not at all, F1 is a share, whose deviation is known."""
+    rng = random.Random(7)
+    right, wrong = {"CITY": [1, 0, 0]}, {"CITY": [0, 1, 1]}
+
+    def results(share):
+        return [right if rng.random() < share else wrong if n % 2 else {} for n in range(4000)]
+
+    old, new = (
+        write(tmp_path / str(share), [{"row": f"{n:064x}", "counts": c} for n, c in enumerate(results(share))])
+        for share in (0.6, 0.8)
+    )
+    found = compare(old, new, [], 0.95)
+    label = found["by_label"]["CITY"]
+    for side in ("champion", "candidate"):
+        for name in ("bounds", "overall"):
+            lower, upper = (label if name == "bounds" else found)["bounds"][side]
+            share = label[side]
+            deviation = np.sqrt(share * (1 - share) / (4000 * (0.8 if side == "champion" else 0.9)))
+            assert lower == pytest.approx(share - 1.645 * deviation, abs=0.3 * deviation)
+            assert upper == pytest.approx(share + 1.645 * deviation, abs=0.3 * deviation)
+    lower, upper = label["bounds"]["difference"]
+    assert lower < label["candidate"] - label["champion"] < upper
+    assert [lower, upper] == pytest.approx([found["lower"], found["upper"]], abs=0.004)
+
+
+def test_a_label_of_one_row_may_be_missing_from_a_resample(tmp_path):
+    rows = [
+        {"row": f"{n:064x}", "counts": {"CITY": [1, 0, 0]} | ({"RARE": [1, 0, 0]} if n == 3 else {})} for n in range(50)
+    ]
+    found = compare(write(tmp_path / "a", rows), write(tmp_path / "b", rows), [], 0.95)["by_label"]
+    assert found["RARE"]["bounds"]["champion"] == [0, 1]
+    assert found["RARE"]["bounds"]["difference"] == [0, 0]
+    assert found["CITY"]["bounds"]["champion"] == [1, 1]
 
 
 @pytest.mark.slow

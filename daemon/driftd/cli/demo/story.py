@@ -3,10 +3,11 @@
 import gzip
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.status import Status
@@ -223,7 +224,7 @@ def compare(say: Teller, run: RunView) -> None:
     for name, rows, scores in parts:
         add(table, name, str(rows), scores)
     table.add_section()
-    labels: Sequence[tuple[str, dict[str, float]]] = sorted(
+    labels: Sequence[tuple[str, dict[str, Any]]] = sorted(
         regimes["new"]["by_label"].items(), key=lambda item: item[1]["champion"] - item[1]["candidate"]
     )
     for name, scores in labels[:LABELS]:
@@ -231,7 +232,7 @@ def compare(say: Teller, run: RunView) -> None:
     say.indented(table)
 
 
-def add(table: Table, name: str, rows: str, scores: dict[str, float]) -> None:
+def add(table: Table, name: str, rows: str, scores: Mapping[str, Any]) -> None:
     before, after = scores["champion"], scores["candidate"]
     table.add_row(name, rows, output.score(before), output.score(after), output.change(before, after))
 

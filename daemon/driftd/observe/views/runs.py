@@ -21,6 +21,9 @@ class Pair(View, frozen=True, kw_only=True):
     name: str
     champion: float | None  # None where it was no number
     candidate: float | None
+    bounds: dict[str, list[float]] | None = (
+        None  # champion, candidate, difference: [lower, upper]; only with per-row results
+    )
 
 
 class RunView(View, frozen=True, kw_only=True):
@@ -89,4 +92,7 @@ def _scores(decision: dict[str, Any]) -> list[Pair]:
     parts = [(decision["metric"].partition(":")[2], decision)]
     parts += [(f"{name} regime", part) for name, part in decision.get("by_regime", {}).items()]
     parts += list(decision.get("by_label", {}).items())
-    return [Pair(name=name, champion=part["champion"], candidate=part["candidate"]) for name, part in parts]
+    return [
+        Pair(name=name, champion=part["champion"], candidate=part["candidate"], bounds=part.get("bounds"))
+        for name, part in parts
+    ]
