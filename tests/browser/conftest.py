@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from driftd.config import Project
 from driftd.journal.layout import journal_path
 from driftd.service.health import Check
 from driftd.service.http import WebServer, address, bind
@@ -14,6 +15,7 @@ from driftd.web.app import create_app
 from support.browser import Browser
 from support.daemon import wait_until
 from support.seeded import seed
+from support.versions import two_versions
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +24,17 @@ def state(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def site(state: Path) -> Iterator[str]:
+def projects(state: Path, tmp_path_factory) -> dict[str, Project]:
+    folder = two_versions(state, "addresses", tmp_path_factory.mktemp("repository"))
+    return {"addresses": Project.model_validate({"repository": folder, "source": {"path": folder / "incoming"}})}
+
+
+@pytest.fixture(scope="session")
+def site(state: Path, projects: dict[str, Project]) -> Iterator[str]:
     pool = ThreadPoolExecutor(1)
     socket = bind("127.0.0.1:0")
-    app = create_app(journal_path(state), CollectorRegistry(), lambda: [Check("journal", True, "answers")], pool)
+    checks = [Check("journal", True, "answers")]
+    app = create_app(journal_path(state), CollectorRegistry(), lambda: checks, pool, projects=lambda: projects)
     server = WebServer(app, socket)
     url = f"http://{address(socket)}"
     server.start()

@@ -33,8 +33,14 @@ PAGES = {
     "/projects/addresses/models?old=v1.0.0&new=v2.0.0": [
         "v1.0.0 against v2.0.0",
         "-0.027",
+        "1 to 9 files, 40 kB to 360 kB",
+        "Tune on ten rows",
+        "train.py",
+        "params.yaml:train.rate",
+        "0.05",
         "driftd diff addresses@v1.0.0 addresses@v2.0.0 --patch",
     ],
+    "/projects/orders/models?old=v1.0.0&new=v1.0.0": ["cannot be compared: the settings have no project orders"],
     "/projects/invoices/intake": ["customers.pdf", "it begins like a PDF", "driftd quarantine retry"],
     "/projects/hostile/intake": ["driftd quarantine retry"],
     "/incidents/1": [

@@ -355,6 +355,7 @@ def test_two_models_are_compared_by_scores_params_data_and_code(kinds, repositor
     assert files["params.yaml"] == (1, 1)
     assert not {"dvc.lock", "data.dvc", "scores.json"} & set(files)
     assert "+  unused: 2" in found["code"]["patch"]
+    assert [each["subject"] for each in found["code"]["commits"]] == ["Another value"]
 
 
 @pytest.mark.parametrize(

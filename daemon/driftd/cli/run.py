@@ -45,7 +45,10 @@ def run(
         workers: "Executor",
         now: "Callable[[], Settings]",
     ) -> "Starlette":
-        return create_app(journal, registry, checks, workers, token=lambda: read_token(now().http.token_file))
+        return create_app(
+            journal, registry, checks, workers,
+            token=lambda: read_token(now().http.token_file), projects=lambda: now().projects,
+        )  # fmt: skip
 
     def bound(address: str) -> None:
         if sys.stderr.isatty():

@@ -161,6 +161,10 @@ def _show_diff(found: Mapping[str, Any]) -> None:
         "added": ", ".join(data["batches"]),
         "code": ", ".join(f"{each['path']} +{_lines(each['added'])} -{_lines(each['removed'])}" for each in found["code"]["files"]) or "the same",
     })  # fmt: skip
+    if found["code"]["commits"]:
+        output.say("")
+        rows = [(each["revision"][:10], each["subject"]) for each in found["code"]["commits"]]
+        output.show_table(("commit", "subject"), rows)
     for name in ("params", "scores"):
         if found[name]:
             output.say("")

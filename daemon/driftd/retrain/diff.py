@@ -13,6 +13,7 @@ from driftd.retrain.dvc import document
 from driftd.retrain.environment import environment
 from driftd.retrain.worktree import Repository
 
+COMMITS = 50  # commits that a comparison names
 MADE = ("dvc.lock", "*.dvc")  # what a run changes by itself, and is no code
 
 
@@ -32,8 +33,9 @@ def diff_models(settings: Project, journal: Journal, layout: Layout, old: str, n
 
     Returns:
         {"old", "new": {"version", "revision"}, "scores" and "params": {name: [old, new]} of what differs, each as it was measured
-        or set then, "data": {"files", "size": [old, new], "batches": [those that only the new one has]}, "code": {"files":
-        [{"path", "added", "removed"}], "patch": text}}.
+        or set then, "data": {"files", "size": [old, new], "batches": [those that only the new one has]}, "code": {"commits":
+        [{"revision", "subject"} of people, that only the new one has, the newest first], "files": [{"path", "added", "removed"}],
+        "patch": text}}.
     """
     before, after = (model_of(journal, layout.project, version) for version in (old, new))
     repository = Repository(settings.repository, environment(layout, StageEnvironment(), "diff"))
@@ -107,4 +109,14 @@ def _code(repository: Repository, old: Model, new: Model, metric_file: str) -> d
         for added, removed, path in (line.split("\t", 2) for line in numbers.splitlines())
     ]
     patch = repository.git("diff", "--no-color", old.revision, new.revision, *paths)
-    return {"files": files, "patch": patch}
+    return {"commits": _commits(repository, old, new), "files": files, "patch": patch}
+
+
+def _commits(repository: Repository, old: Model, new: Model) -> list[dict[str, str]]:
+    """Return the commits between two models, without those of promotions."""
+    said = repository.git(
+        "log", "--no-merges", "--invert-grep", "--grep=^Driftd-Run: ", f"--max-count={COMMITS}", "--format=%H %s",
+        f"{old.revision}..{new.revision}", "--", ".",
+    )  # fmt: skip
+    parts = (line.partition(" ") for line in said.splitlines())
+    return [{"revision": revision, "subject": subject} for revision, _, subject in parts]

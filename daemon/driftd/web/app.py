@@ -1,6 +1,6 @@
 """The web application: routes, and what every answer carries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from driftd.config import Project
 from driftd.errors import UsageError
 from driftd.journal import Journal
 from driftd.service.health import Check
 from driftd.web import actions, alerts, api, health, pages
+from driftd.web.differences import Differences
 from driftd.web.explainer import Explainer
 from driftd.web.guard import Guard
 
@@ -30,10 +32,11 @@ def create_app(
     executor: Executor,
     *,
     token: Callable[[], str | None] = lambda: None,
+    projects: Callable[[], Mapping[str, Project]] = dict,
 ) -> Starlette:
     """Make the application of a daemon: it reads the journal, asks for the daemon's checks, and lets its workers explain.
 
-    Who has the token, which is read anew each time, may ask for something.
+    Who has the token, which is read anew each time, may ask for something. The projects are those of the settings in force.
     """
     app = Starlette(
         routes=[
@@ -51,6 +54,7 @@ def create_app(
     app.state.token = token
     app.state.checks = checks
     app.state.explainer = Explainer(executor)
+    app.state.differences = Differences(projects)
     return app
 
 

@@ -78,7 +78,8 @@ def models(request: Request) -> Response:
     chosen = [request.query_params.get(side) for side in ("old", "new")]
     pair = [views.model(journal, view.name, version) for version in chosen if version]
     found = views.models(journal, view.name, PART)
-    return render(request, "models.html", project=view, models=found, pair=pair if len(pair) > 1 else [])
+    differs = request.app.state.differences.between(journal, *pair) if len(pair) > 1 else None
+    return render(request, "models.html", project=view, models=found, pair=pair, differs=differs)
 
 
 def intake(request: Request) -> Response:
