@@ -547,10 +547,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 @forms
 def test_memory_does_not_follow_the_size_of_the_file(form, tmp_path):
     small = form.make(tmp_path, form.rows(10_000), "small")
-    batches = [batch.rows for batch in read(small, form.schema)]
-    large = tmp_path / f"large{form.suffix}"
-    write(str(large), form.schema, batches * 60)
-    program = [sys.executable, "-c", MEMORY, small, str(large), str(FORMS.index(form))]
+    large = form.multiply(small, 60)
+    program = [sys.executable, "-c", MEMORY, small, large, str(FORMS.index(form))]
     tests = Path(__file__).parents[1]
     grown = subprocess.run(program, check=True, capture_output=True, text=True, cwd=tests)
     assert int(grown.stdout) < 60_000  # KiB, for 600,000 rows

@@ -26,18 +26,18 @@ SUPPORT = Path(__file__).parents[1]
 KILLED = -9
 
 PREPARING = [
-    "after prepare",
-    "call dataset.add_files",
-    "log $ dvc add",
-    "return dataset.add_files",
-    "before snapshot",
-    "after snapshot",
-    "log Running stage 'train'",
-    "before reproduce",
-    "after reproduce",
-    "log Running stage 'evaluate'",
-    "before score",
-    "after score",
+    ("begun", "after prepare"),
+    ("begun", "call dataset.add_files"),
+    ("begun", "log $ dvc add"),
+    ("begun", "return dataset.add_files"),
+    ("begun", "before snapshot"),
+    ("begun", "after snapshot"),
+    ("added", "log Running stage 'train'"),
+    ("added", "before reproduce"),
+    ("added", "after reproduce"),
+    ("trained", "log Running stage 'evaluate'"),
+    ("trained", "before score"),
+    ("trained", "after score"),
 ]
 PUBLISHING = [
     "before decide",
@@ -120,7 +120,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Place:
-    """`new` has no champion; `begun` has a run to do; `scored` has it done up to its decision."""
+    """`new` has no champion; `begun` has a run to do; `added`, `trained` and `scored` have it done up to there."""
     place = Place(tmp_path_factory.mktemp("crash"))
     make_project(place.folder / "live" / "repository")
     kinds = place.kinds
@@ -137,8 +137,10 @@ def place(tmp_path_factory) -> Place:
     kinds.start("drift", windows=[1, 2], regime_from=2)
     kinds.journal.close()
     place.save("begun")
-    assert place.execute(2, "after score") == KILLED
-    place.save("scored")
+    for step, name in (("snapshot", "added"), ("reproduce", "trained"), ("score", "scored")):
+        assert place.execute(2, f"after {step}") == KILLED
+        place.clean_up()
+        place.save(name)
     return place
 
 
@@ -160,9 +162,9 @@ def resumed(place: Place, run: int) -> dict[str, Any]:
     return place.outcome()
 
 
-@pytest.mark.parametrize("point", PREPARING)
-def test_killed_while_it_prepares(place, undisturbed, point):
-    place.restore("begun")
+@pytest.mark.parametrize(("begin", "point"), PREPARING)
+def test_killed_while_it_prepares(place, undisturbed, begin, point):
+    place.restore(begin)
     assert place.execute(2, point) == KILLED
     assert resumed(place, 2) == undisturbed["begun"]
 

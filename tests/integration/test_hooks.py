@@ -16,7 +16,7 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import HookState, RunState
 from driftd.projects.aftermath import Aftermath
-from support.project import copy_project, make_project, tool
+from support.project import tool
 from support.retraining import Retraining, contents
 
 pytestmark = pytest.mark.slow
@@ -47,16 +47,6 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory) -> Path:
-    return make_project(tmp_path_factory.mktemp("template") / "repository")
-
-
-@pytest.fixture
-def repository(template, tmp_path) -> Path:
-    return copy_project(template, tmp_path / "repository")
-
-
 @pytest.fixture
 def receiver():
     found = Receiver()
@@ -75,6 +65,18 @@ def started(repository, tmp_path):
         return kinds
 
     return start
+
+
+@pytest.fixture
+def back(with_models):
+    """Return a function that rolls a project with hooks back to its first model."""
+
+    def roll_back(*hooks) -> Retraining:
+        kinds = with_models(2, {"project": {"hooks": hooks}})
+        kinds.runner.roll_back(None)
+        return kinds
+
+    return roll_back
 
 
 def call(kinds: Retraining, *, seconds: float = 60) -> None:
@@ -134,10 +136,10 @@ def test_hooks_are_called_in_order_on_promotion_and_rollback(started, tmp_path, 
     assert "token" not in json.dumps([row.title for row in tables.hooks.all(kinds.journal)])
 
 
-def test_a_failed_hook_is_tried_again_with_the_same_id_and_those_behind_it_wait(started, tmp_path, receiver):
+def test_a_failed_hook_is_tried_again_with_the_same_id_and_those_behind_it_wait(back, tmp_path, receiver):
     receiver.answers = [503, 307]
     done = tmp_path / "done"
-    kinds = started({"webhook": receiver.url}, {"command": ["touch", str(done)]})
+    kinds = back({"webhook": receiver.url}, {"command": ["touch", str(done)]})
     call(kinds)
     assert [state for *_, state in states(kinds)] == [HookState.WAITING, HookState.WAITING]
     row = tables.hooks.all(kinds.journal)[0]
@@ -152,13 +154,13 @@ def test_a_failed_hook_is_tried_again_with_the_same_id_and_those_behind_it_wait(
     assert [state for *_, state in states(kinds)] == [HookState.DONE, HookState.DONE]
     assert done.exists()
     assert {headers.get("webhook-id") for headers, _ in receiver.got} == {None}  # not signed without a secret
-    assert {json.loads(body)["id"] for _, body in receiver.got} == {"kinds#prod#1"}
+    assert {json.loads(body)["id"] for _, body in receiver.got} == {"kinds#prod#3"}
     assert len(receiver.got) == 3
 
 
-def test_a_hook_that_is_given_up_undoes_nothing_and_those_behind_are_told(started, tmp_path):
+def test_a_hook_that_is_given_up_undoes_nothing_and_those_behind_are_told(back, tmp_path):
     told = tmp_path / "told"
-    kinds = started(
+    kinds = back(
         {"command": ["sh", "-c", "echo no luck; exit 3"], "attempts": 2},
         {"command": ["missing-program"], "attempts": 1},
         {"command": ["sh", "-c", f'echo "$DRIFTD_EVENT" > {told}']},
@@ -174,15 +176,15 @@ def test_a_hook_that_is_given_up_undoes_nothing_and_those_behind_are_told(starte
     assert events == ["hook-delayed", "hook-failed", "hook-failed", "hook-done"]
 
 
-def test_a_rollback_calls_off_what_would_tell_of_the_newer_model(started, tmp_path):
+def test_a_rollback_calls_off_what_would_tell_of_the_newer_model(with_models, tmp_path):
     said = tmp_path / "said"
     reload = ["sh", "-c", f'[ "$DRIFTD_VERSION" != v2.0.0 ] && echo "$DRIFTD_VERSION" >> {said}']
-    kinds = started({"command": reload}, {"git_push": "nowhere"})
+    kinds = with_models(1, {"project": {"hooks": [{"command": reload}, {"git_push": "nowhere"}]}})
     promote(kinds)
     call(kinds)
     kinds.runner.roll_back(None)
     call(kinds)
-    assert states(kinds)[2:] == [
+    assert states(kinds) == [
         (2, "command", HookState.SUPERSEDED),
         (2, "git_push", HookState.WAITING),
         (3, "command", HookState.DONE),
@@ -191,17 +193,17 @@ def test_a_rollback_calls_off_what_would_tell_of_the_newer_model(started, tmp_pa
     assert said.read_text().split() == ["v1.0.0"]
 
 
-def test_a_hook_that_hangs_is_ended(started):
-    kinds = started({"command": ["sh", "-c", "sleep 600 & sleep 600"], "timeout": 0.5, "attempts": 1})
+def test_a_hook_that_hangs_is_ended(back):
+    kinds = back({"command": ["sh", "-c", "sleep 600 & sleep 600"], "timeout": 0.5, "attempts": 1})
     call(kinds)
     (row,) = tables.hooks.all(kinds.journal)
     assert row.state is HookState.FAILED
     assert "longer than 0.5 s" in row.error
 
 
-def test_a_stop_leaves_the_hook_to_the_next_start(started, tmp_path):
+def test_a_stop_leaves_the_hook_to_the_next_start(back, tmp_path):
     mark = tmp_path / "mark"
-    kinds = started({"command": ["sh", "-c", f"[ -e {mark} ] || {{ touch {mark}; sleep 600; }}"]})
+    kinds = back({"command": ["sh", "-c", f"[ -e {mark} ] || {{ touch {mark}; sleep 600; }}"]})
     after = Aftermath(kinds.name, kinds.journal, kinds.runner, lambda: None)
     after.step()
     deadline = time.monotonic() + 20

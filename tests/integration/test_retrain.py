@@ -16,20 +16,10 @@ from driftd.journal.files import point
 from driftd.journal.records import ProjectState, RunState
 from driftd.retrain import approval, served
 from driftd.retrain.diff import diff_models
-from support.project import copy_project, make_project, tool, write_rows
+from support.project import make_project, tool, write_rows
 from support.retraining import Retraining, contents
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory) -> Path:
-    return make_project(tmp_path_factory.mktemp("template") / "repository")
-
-
-@pytest.fixture
-def repository(template, tmp_path) -> Path:
-    return copy_project(template, tmp_path / "repository")
 
 
 @pytest.fixture
@@ -163,8 +153,9 @@ def test_a_person_who_works_in_the_repository_is_left_alone(kinds, repository):
     assert not (repository / "hooked").exists()
 
 
-def test_the_champion_stays_where_nothing_was_gained(kinds, repository):
-    kinds.first()
+def test_the_champion_stays_where_nothing_was_gained(with_models):
+    kinds = with_models(1)
+    repository = kinds.repository
     kinds.arrive(1, "ab")
     run = kinds.answer((1, 1), 1)
     assert run.state is RunState.KEPT
@@ -174,8 +165,8 @@ def test_the_champion_stays_where_nothing_was_gained(kinds, repository):
     assert kinds.layout.current.readlink() == Path("v1.0.0")
 
 
-def test_rows_of_a_kept_run_come_again_with_the_next(kinds):
-    kinds.first()
+def test_rows_of_a_kept_run_come_again_with_the_next(with_models):
+    kinds = with_models(1)
     kinds.arrive(1, "ab")
     kinds.answer((1, 1), 1)
     kinds.arrive(2, "cd")
@@ -184,9 +175,9 @@ def test_rows_of_a_kept_run_come_again_with_the_next(kinds):
     assert all(window.batch for window in tables.windows.all(kinds.journal))
 
 
-def test_a_run_waits_for_approval_where_it_is_asked_for(repository, tmp_path):
-    kinds = Retraining(repository, tmp_path / "state", {"promote": {"approval": "manual"}})
-    kinds.first()
+def test_a_run_waits_for_approval_where_it_is_asked_for(with_models):
+    kinds = with_models(1, {"promote": {"approval": "manual"}})
+    repository = kinds.repository
     kinds.arrive(1, "cd")
     run = kinds.answer((1, 1), 1)
     assert (run.state, run.ended_at) == (RunState.WAITING, None)
@@ -200,9 +191,9 @@ def test_a_run_waits_for_approval_where_it_is_asked_for(repository, tmp_path):
     assert "Approved by ada." in tool(repository, "git", "log", "-1", "--format=%B", "driftd/kinds")
 
 
-def test_a_split_of_the_project_s_own_waits_for_a_person_who_may_reject(repository, tmp_path):
-    kinds = Retraining(repository, tmp_path / "state", {"promote": {"split": "project"}})
-    kinds.first()
+def test_a_split_of_the_project_s_own_waits_for_a_person_who_may_reject(with_models):
+    kinds = with_models(1, {"promote": {"split": "project"}})
+    repository = kinds.repository
     kinds.arrive(1, "cd")
     run = kinds.answer((1, 1), 1)
     assert run.state is RunState.WAITING
@@ -214,10 +205,9 @@ def test_a_split_of_the_project_s_own_waits_for_a_person_who_may_reject(reposito
     assert set(tags(repository)) == {"kinds@v1.0.0", "kinds#prod#1"}
 
 
-def test_improved_code_is_used_and_a_merged_batch_is_not_added_again(kinds, repository, tmp_path):
-    kinds.first()
-    kinds.arrive(1, "cd")
-    kinds.answer((1, 1), 1)
+def test_improved_code_is_used_and_a_merged_batch_is_not_added_again(with_models, tmp_path):
+    kinds = with_models(2)
+    repository = kinds.repository
     tool(repository, "git", "merge", "-q", "driftd/kinds")
     stages = (repository / "stages.py").read_text().replace("json.dumps(best)", 'json.dumps(best | {"better": "yes"})')
     (repository / "stages.py").write_text(stages)
@@ -237,10 +227,9 @@ def test_improved_code_is_used_and_a_merged_batch_is_not_added_again(kinds, repo
     ]
 
 
-def test_batches_that_the_base_lacks_stay_in_the_next_candidate(kinds, repository, tmp_path):
-    kinds.first()
-    kinds.arrive(1, "cd")
-    kinds.answer((1, 1), 1)
+def test_batches_that_the_base_lacks_stay_in_the_next_candidate(with_models, tmp_path):
+    kinds = with_models(2)
+    repository = kinds.repository
     kinds.arrive(2, "ef")
     run = kinds.answer((2, 2), 2)
     assert run.state is RunState.PROMOTED, run.error
@@ -249,8 +238,9 @@ def test_batches_that_the_base_lacks_stay_in_the_next_candidate(kinds, repositor
     assert run.decision["champion"] > 0.5  # it was scored as it is, with c and d
 
 
-def test_a_rollback_serves_the_older_bytes_again_and_back(kinds, repository):
-    kinds.first()
+def test_a_rollback_serves_the_older_bytes_again_and_back(with_models):
+    kinds = with_models(1)
+    repository = kinds.repository
     first = kinds.served()
     kinds.arrive(1, "cd")
     kinds.answer((1, 1), 1)
@@ -267,9 +257,8 @@ def test_a_rollback_serves_the_older_bytes_again_and_back(kinds, repository):
     assert show.count("v2.0.0") == 2
 
 
-def test_a_copy_that_was_cleaned_away_is_made_again_from_dvc(repository, tmp_path):
-    kinds = Retraining(repository, tmp_path / "state", {"promote": {"keep_models": 1}})
-    kinds.first()
+def test_a_copy_that_was_cleaned_away_is_made_again_from_dvc(with_models):
+    kinds = with_models(1, {"promote": {"keep_models": 1}})
     first = kinds.served()
     for number, pair in enumerate(("cd", "ef"), 1):
         kinds.arrive(number, pair)
@@ -279,10 +268,9 @@ def test_a_copy_that_was_cleaned_away_is_made_again_from_dvc(repository, tmp_pat
     assert kinds.served() == first
 
 
-def test_after_a_rollback_the_branch_still_only_moves_forward(kinds, repository):
-    kinds.first()
-    kinds.arrive(1, "cd")
-    kinds.answer((1, 1), 1)
+def test_after_a_rollback_the_branch_still_only_moves_forward(with_models):
+    kinds = with_models(2)
+    repository = kinds.repository
     kinds.runner.roll_back(None)
     kinds.arrive(2, "ef")
     run = kinds.answer((2, 2), 2)
@@ -296,16 +284,15 @@ def test_after_a_rollback_the_branch_still_only_moves_forward(kinds, repository)
     ("version", "said"),
     [(None, "none before it"), ("v9.0.0", "has no version v9"), ("v1.0.0", "in production already")],
 )
-def test_a_rollback_that_makes_no_sense_is_refused(kinds, version, said):
-    kinds.first()
+def test_a_rollback_that_makes_no_sense_is_refused(with_models, version, said):
+    kinds = with_models(1)
     with pytest.raises(RefusedError, match=said):
         kinds.runner.roll_back(version)
 
 
-def test_a_rollback_while_a_run_compares_ends_that_run(kinds, repository):
-    kinds.first()
-    kinds.arrive(1, "cd")
-    kinds.answer((1, 1), 1)
+def test_a_rollback_while_a_run_compares_ends_that_run(with_models):
+    kinds = with_models(2)
+    repository = kinds.repository
     kinds.arrive(2, "ef")
     waiting = Retraining(repository, kinds.state_dir, {"promote": {"approval": "manual"}}, clock=kinds.clock)
     run = waiting.answer((2, 2), 2)
@@ -318,10 +305,9 @@ def test_a_rollback_while_a_run_compares_ends_that_run(kinds, repository):
     assert "kinds@v3.0.0" not in tags(repository)
 
 
-def test_the_state_folder_may_be_lost(kinds, repository, tmp_path):
-    kinds.first()
-    kinds.arrive(1, "cd")
-    kinds.answer((1, 1), 1)
+def test_the_state_folder_may_be_lost(with_models, tmp_path):
+    kinds = with_models(2)
+    repository = kinds.repository
     before = kinds.served()
     kinds.journal.close()
     shutil.rmtree(kinds.state_dir)
@@ -366,9 +352,9 @@ def test_two_models_are_compared_by_scores_params_data_and_code(kinds, repositor
     ],
     ids=["worse", "a guarded label is lost"],
 )  # fmt: skip
-def test_a_candidate_that_is_worse_or_loses_a_guarded_label_is_kept_out(repository, tmp_path, change, guards, said):
-    kinds = Retraining(repository, tmp_path / "state", {"promote": {"guards": guards}})
-    kinds.first()
+def test_a_candidate_that_is_worse_or_loses_a_guarded_label_is_kept_out(with_models, change, guards, said):
+    kinds = with_models(1, {"promote": {"guards": guards}})
+    repository = kinds.repository
     before = kinds.served()
     code = (repository / "stages.py").read_text()
     (repository / "stages.py").write_text(
@@ -383,8 +369,8 @@ def test_a_candidate_that_is_worse_or_loses_a_guarded_label_is_kept_out(reposito
     assert kinds.served() == before
 
 
-def test_each_candidate_against_the_same_champion_must_be_surer(kinds):
-    kinds.first()
+def test_each_candidate_against_the_same_champion_must_be_surer(with_models):
+    kinds = with_models(1)
     for number in (1, 2):
         kinds.arrive(number, "ab")
         kinds.answer((number, number), number)

@@ -13,20 +13,10 @@ from driftd.journal.records import RunState
 from driftd.retrain import approval
 from driftd.retrain.environment import environment
 from driftd.retrain.worktree import Repository
-from support.project import copy_project, make_project, tool, write_rows
+from support.project import make_project, tool, write_rows
 from support.retraining import Retraining
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory) -> Path:
-    return make_project(tmp_path_factory.mktemp("template") / "repository")
-
-
-@pytest.fixture
-def repository(template, tmp_path) -> Path:
-    return copy_project(template, tmp_path / "repository")
 
 
 @pytest.fixture
@@ -88,10 +78,9 @@ def test_a_dataset_that_cannot_grow_is_named_with_the_remedy(repository, tmp_pat
     assert remedy in run.error
 
 
-def test_a_champion_that_the_cache_has_lost_is_named_with_the_remedy(kinds, repository):
-    kinds.first()
-    kinds.arrive(1, "cd")
-    kinds.answer((1, 1), 1)
+def test_a_champion_that_the_cache_has_lost_is_named_with_the_remedy(with_models):
+    kinds = with_models(2)
+    repository = kinds.repository
     tool(repository, "dvc", "gc", "-q", "-w", "-f")
     kinds.arrive(2, "ef")
     run = kinds.answer((2, 2), 2)
@@ -112,10 +101,9 @@ def test_a_remote_gives_back_what_the_cache_has_lost(repository, tmp_path):
     assert not tool(repository, "git", "branch", "--list", "driftd/*")
 
 
-def test_a_branch_that_a_person_has_checked_out_is_not_moved(kinds, repository):
-    kinds.first()
-    kinds.arrive(1, "cd")
-    kinds.answer((1, 1), 1)
+def test_a_branch_that_a_person_has_checked_out_is_not_moved(with_models):
+    kinds = with_models(2)
+    repository = kinds.repository
     tool(repository, "git", "switch", "-q", "driftd/kinds")
     kinds.arrive(2, "ef")
     run = kinds.answer((2, 2), 2)
@@ -124,10 +112,9 @@ def test_a_branch_that_a_person_has_checked_out_is_not_moved(kinds, repository):
     assert "git switch" in run.error
 
 
-def test_a_branch_that_a_person_moved_is_not_overwritten(kinds, repository):
-    kinds.first()
-    kinds.arrive(1, "cd")
-    kinds.answer((1, 1), 1)
+def test_a_branch_that_a_person_moved_is_not_overwritten(with_models):
+    kinds = with_models(2)
+    repository = kinds.repository
     tool(repository, "git", "switch", "-q", "driftd/kinds")
     tool(repository, "git", "commit", "-q", "--allow-empty", "-m", "Mine")
     tool(repository, "git", "switch", "-q", "main")
@@ -141,8 +128,9 @@ def test_a_branch_that_a_person_moved_is_not_overwritten(kinds, repository):
     assert kinds.answer((2, 2), 2).state is RunState.PROMOTED
 
 
-def test_a_stage_that_fails_ends_the_run_with_its_words_in_the_log(kinds, repository):
-    kinds.first()
+def test_a_stage_that_fails_ends_the_run_with_its_words_in_the_log(with_models):
+    kinds = with_models(1)
+    repository = kinds.repository
     (repository / "stages.py").write_text("raise SystemExit('no such luck')")
     commit(repository)
     kinds.arrive(1, "cd")
@@ -170,10 +158,9 @@ def test_a_champion_that_cannot_be_scored_says_so(kinds, repository):
     assert "the champion v1.0.0 could not be scored on the candidate's test rows" in run.error
 
 
-def test_score_stages_must_not_train(repository, tmp_path):
+def test_score_stages_must_not_train(with_models):
     stages = {"promote": {"score_stages": ["preprocess", "train", "evaluate"]}}
-    kinds = Retraining(repository, tmp_path / "state", stages)
-    kinds.first()
+    kinds = with_models(1, stages)
     kinds.arrive(1, "cd")
     run = kinds.answer((1, 1), 1)
     assert run.state is RunState.FAILED
@@ -187,8 +174,9 @@ time.sleep(600)
 """
 
 
-def test_a_stop_leaves_the_run_to_go_on_and_no_stage_behind(kinds, repository, tmp_path):
-    kinds.first()
+def test_a_stop_leaves_the_run_to_go_on_and_no_stage_behind(with_models, tmp_path):
+    kinds = with_models(1)
+    repository = kinds.repository
     stages = (repository / "stages.py").read_text()
     marker = tmp_path / "pid"
     slow = SLEEPING.format(marker=str(marker))
@@ -214,8 +202,9 @@ def test_a_stop_leaves_the_run_to_go_on_and_no_stage_behind(kinds, repository, t
     assert kinds.execute(run_id).state is RunState.PROMOTED
 
 
-def test_a_stage_that_takes_too_long_is_ended(kinds, repository, tmp_path):
-    kinds.first()
+def test_a_stage_that_takes_too_long_is_ended(with_models, tmp_path):
+    kinds = with_models(1)
+    repository = kinds.repository
     marker = tmp_path / "pid"
     (repository / "stages.py").write_text(SLEEPING.format(marker=str(marker)))
     commit(repository)
@@ -227,8 +216,9 @@ def test_a_stage_that_takes_too_long_is_ended(kinds, repository, tmp_path):
     assert not Path(f"/proc/{marker.read_text()}").exists()
 
 
-def test_a_stage_that_eats_its_data_is_caught(kinds, repository):
-    kinds.first()
+def test_a_stage_that_eats_its_data_is_caught(with_models):
+    kinds = with_models(1)
+    repository = kinds.repository
     stages = (repository / "stages.py").read_text()
     eats = '    (folder / "train.json").exists() and pathlib.Path("data/first.csv").unlink()\n\ndef train'
     (repository / "stages.py").write_text(stages.replace("\ndef train", eats))
@@ -240,9 +230,9 @@ def test_a_stage_that_eats_its_data_is_caught(kinds, repository):
     assert "data/first.csv" in run.error
 
 
-def test_what_the_cache_loses_during_a_run_is_put_back(repository, tmp_path):
-    kinds = Retraining(repository, tmp_path / "state", {"promote": {"approval": "manual"}})
-    kinds.first()
+def test_what_the_cache_loses_during_a_run_is_put_back(with_models):
+    kinds = with_models(1, {"promote": {"approval": "manual"}})
+    repository = kinds.repository
     kinds.arrive(1, "cd")
     run = kinds.answer((1, 1), 1)
     tool(repository, "dvc", "gc", "-q", "-w", "-f")
@@ -315,8 +305,9 @@ def test_a_detached_head_asks_for_a_base(kinds, repository):
     assert "retrain.base" in run.error
 
 
-def test_what_a_killed_daemon_left_is_cleaned_up(kinds, repository):
-    kinds.first()
+def test_what_a_killed_daemon_left_is_cleaned_up(with_models):
+    kinds = with_models(1)
+    repository = kinds.repository
     lock = repository / ".git" / "refs" / "heads" / "driftd" / "kinds.lock"
     lock.parent.mkdir(parents=True)
     other = repository / ".git" / "refs" / "heads" / "main.lock"

@@ -9,7 +9,7 @@ import pytest
 from driftd.journal.records import RunState
 from driftd.retrain import processes
 from driftd.retrain.output import HEAD, TAIL
-from support.project import copy_project, make_project, tool
+from support.project import tool
 from support.retraining import Retraining
 
 pytestmark = pytest.mark.slow
@@ -43,11 +43,6 @@ def free(folder: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory) -> Path:
-    return make_project(tmp_path_factory.mktemp("template") / "repository")
-
-
 @pytest.mark.parametrize(
     ("stage", "limit", "said"),
     [
@@ -58,10 +53,9 @@ def template(tmp_path_factory) -> Path:
         pytest.param("", {}, "output 'features' does not exist", id="exits-0-without-its-output"),
     ],
 )
-def test_a_stage_that_misbehaves_ends_its_run_and_nothing_else(template, tmp_path, stage, limit, said):
-    repository = copy_project(template, tmp_path / "repository")
-    kinds = Retraining(repository, tmp_path / "state")
-    kinds.first()
+def test_a_stage_that_misbehaves_ends_its_run_and_nothing_else(with_models, tmp_path, stage, limit, said):
+    kinds = with_models(1)
+    repository = kinds.repository
     good = (repository / "stages.py").read_text()
     (repository / "stages.py").write_text(stage)
     tool(repository, "git", "commit", "-q", "-a", "-m", "A bad idea")

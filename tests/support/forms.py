@@ -7,11 +7,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from driftd.readers import Column, Kind, Schema
+from driftd.readers import Column, Kind, Schema, read, write
 
 TABLE = Schema(
     (
@@ -55,6 +56,28 @@ class Form:
         path = folder / f"{name}{self.suffix}"
         path.write_bytes(self.encode(rows))
         return str(path)
+
+    def multiply(self, small, times):
+        """Write a file with the rows of another so many times."""
+        large = small.replace("small", "large")
+        if self.columnar:
+            write(large, self.schema, [batch.rows for batch in read(small, self.schema)] * times)
+            return large
+        with pa.input_stream(small) as file:
+            content = file.read()
+        start = content.index(b"\n") + 1 if self.header else 0
+        end, between = (
+            (content.rindex(b"\n]}"), b",\n")
+            if self.suffix.startswith(".json") and self.header
+            else (len(content), b"")
+        )
+        content = content[:start] + between.join([content[start:end]] * times) + content[end:]
+        if small.endswith(".gz"):
+            Path(large).write_bytes(gzip.compress(content, 1))
+        else:
+            with pa.output_stream(large) as file:
+                file.write(content)
+        return large
 
     def spoil(self, row):
         """Make one bad row of a good one, and tell what its reason has to say."""

@@ -1,6 +1,7 @@
 """A project with its journal, ready for runs, without a daemon around it."""
 
 import os
+import shutil
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -14,7 +15,7 @@ from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout, journal_path
 from driftd.journal.records import FileState, ProjectState, Run, RunState, WindowState
 from driftd.retrain.runner import Runner
-from support.project import BIN, write_rows
+from support.project import BIN, copy_project, tool, write_rows
 
 PROMOTE = {
     "metric": "scores.json:accuracy",
@@ -64,6 +65,20 @@ class Retraining:
         if tables.projects.first(self.journal, "name = ?", self.name) is None:
             with self.journal.write():
                 tables.projects.add(self.journal, name=self.name, state=ProjectState.NEW, columns=None, detail={})
+
+    @classmethod
+    def copy(cls, made: Path, folder: Path, sections: dict[str, Any] | None = None) -> "Retraining":
+        """Copy a project that is at rest, with its repository and its state, to another place."""
+        repository = copy_project(made / "repository", folder / "repository")
+        left = shutil.ignore_patterns("worktrees")  # they know where their repository was
+        shutil.copytree(made / "state", folder / "state", symlinks=True, ignore=left)
+        tool(repository, "git", "worktree", "prune")
+        kinds = cls(repository, folder / "state", sections or {}, clock=Clock(1_700_001_000.0))
+        with kinds.journal.write():
+            for file in tables.files.all(kinds.journal):
+                moved = folder / os.fsdecode(file.location).removeprefix(f"{made}/")
+                tables.files.set(kinds.journal, "id = ?", file.id, location=os.fsencode(moved))
+        return kinds
 
     def arrive(self, number: int, kinds: str, *, each: int = 20) -> None:
         """Let a file arrive whose rows are one window."""
