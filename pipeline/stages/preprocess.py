@@ -66,14 +66,14 @@ def labelled_rows(report: Report) -> list[Row]:
             rows += 1
             if row.entities is None:
                 report.counts["unlabelled"] += 1
-            elif _inside(row, row.entities, report):
+            elif inside(row, row.entities, report):
                 _keep(row, kept, report.counts)
         print(f"  {path}: {rows} rows")
         report.counts["rows"] += rows
     return list(kept.values())
 
 
-def _inside(row: Row, entities: Iterable[Entity], report: Report) -> bool:
+def inside(row: Row, entities: Iterable[Entity], report: Report) -> bool:
     """Whether all entities lie in their text; where one does not, no offset of the row can be trusted."""
     for start, end, label in entities:
         # an end that is one past the text's is a common slip, and means the text's end

@@ -201,6 +201,21 @@ def test_rows_add_up_to_the_scores(trained):
     assert evaluate.scores([result["counts"] for result in rows]) == scores(trained)
 
 
+def test_rows_that_no_stage_has_seen_are_scored_as_test_rows_are(trained, tmp_path):
+    tested = results(trained)
+    texts = {
+        preprocess.Row(each["text"], (), "", "").id: each
+        for each in map(json.loads, (*lines(IOWA, 150), *lines(NATIONWIDE, 100)))
+    }
+    rows = [texts[result["row"]] for result in tested] + [{"text": "short", "entities": [[0, 99, "PlaceName"]]}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows))
+    done = attempt(trained, "python", "stages/score.py", str(tmp_path / "rows.jsonl"), str(tmp_path / "results.jsonl"))
+    assert done.returncode == 0, done.stderr
+    scored = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [(each["row"], each["counts"]) for each in scored[:-1]] == [(each["row"], each["counts"]) for each in tested]
+    assert not any(expected for expected, _, _ in scored[-1]["counts"].values())  # its labels are of no use
+
+
 def contents(project):
     kept = [project / "scores.json", *(project / name for name in ("features", "model", "evaluation"))]
     files = [path for top in kept for path in ([top] if top.is_file() else sorted(top.rglob("*"))) if path.is_file()]

@@ -72,14 +72,7 @@ class Kinds:
         return json.loads(self.driftd(*words, "--json"))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        path = self.folder / "state" / "journal.db"
-        if not path.exists():
-            return []
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        try:
-            return db.execute(query).fetchall()
-        finally:
-            db.close()
+        return rows_of(self.folder / "state" / "journal.db", query)
 
     def one(self, query: str) -> Any:
         return self.rows(query)[0][0]
@@ -98,6 +91,17 @@ class Kinds:
     def served(self) -> dict[str, bytes]:
         folder = (self.folder / "state" / "kinds" / "models" / "current").resolve()
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def rows_of(journal: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """Ask a journal that a daemon may be writing, if it is there."""
+    if not journal.exists():
+        return []
+    db = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
+    try:
+        return db.execute(query, values).fetchall()
+    finally:
+        db.close()
 
 
 def left_over(state_dir: Path) -> list[int]:

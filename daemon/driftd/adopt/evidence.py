@@ -133,6 +133,14 @@ def find_per_row(contents: Contents, stages: Iterable[Stage]) -> tuple[Setting, 
     return None
 
 
+def find_scorer(per_row: Setting | None, split: Setting, rescoring: Rescoring) -> Setting | None:
+    """Propose the stages that score a champion for rows as they arrive, where they read these rows and tell test rows by content."""
+    if per_row is None or split.value != "content_hash" or not rescoring.fresh:
+        return None
+    why = "they also score the model in production on the test rows among those that arrive; errors that rise are an incident; a program that scores every row sees it sooner (docs/how-to/score-decay.md)"  # fmt: skip
+    return Setting("drift.scorer", {"stages": list(rescoring.setting.value)}, why)
+
+
 def find_split(data: Data | None, labels: Sequence[str], per_row: Path | None, lines: Sequence[Line]) -> Setting:
     """Say that test rows are told by content hash only where results and code both say so."""
     hashing = next((line for line in lines if HASHES.search(line.text)), None)

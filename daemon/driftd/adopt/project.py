@@ -40,6 +40,8 @@ projects:
     drift:
       false_alarms: 1 per 5000 windows
       min_effect: 0.02                # smaller shifts are not worth an incident
+      scorer:                         # scores the model on labelled rows as they arrive: errors that rise are an incident, too
+        command: [python, stages/score.py, "{{rows}}", "{{results}}"]
     retrain:
       min_rows: 600                   # rows of the new kind that training waits for
       env: {{path: {path}}}   # where the stages find `python`

@@ -49,7 +49,7 @@ def _parts(proposal: Proposal) -> Iterator[str]:
     for section, settings in groupby(proposal.settings, key=lambda setting: setting.key.partition(".")[0]):
         several = list(settings)
         nested = "." in several[0].key
-        if nested:
+        if nested and section != "drift":
             yield f"    {section}:\n"
         for setting in several:
             yield _lines(setting, " " * (6 if nested else 4))

@@ -55,17 +55,19 @@ def _proposal(
     data = evidence.look(contents, dataset)
     labels = evidence.find_labels(data.schema, lines, evidence.params(contents)) if data else None
     per_row = evidence.find_per_row(contents, rescoring.stages)
+    split = evidence.find_split(data, labels.value if labels else (), per_row[1] if per_row else None, lines)
     top = Path(repository.git("rev-parse", "--show-toplevel"))
     settings = [
         labels,
         _window(data),
+        evidence.find_scorer(per_row and per_row[0], split, rescoring),
         base,
         dataset_setting,
         model.setting,
         surroundings.find_environment(repository.folder, top, outside),
         measure.setting,
         per_row and per_row[0],
-        evidence.find_split(data, labels.value if labels else (), per_row[1] if per_row else None, lines),
+        split,
         rescoring.setting,
     ]
     tags = repository.git("tag", "--list", "*@v*").splitlines()

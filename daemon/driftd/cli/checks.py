@@ -72,6 +72,7 @@ def _stages(project: Project, path: str) -> Iterator[tuple[str, str]]:
         return
     for missing in set(project.promote.score_stages) - stages.keys():
         yield "promote.score_stages", f"{file} has no stage {missing!r}; it has: {', '.join(stages)}"
+    yield from _scorer(project, stages, path)
     for stage, words in stages.items():
         commands = words.get("cmd", words.get("do", {}).get("cmd", ()))
         for command in [commands] if isinstance(commands, str) else commands:
@@ -81,6 +82,14 @@ def _stages(project: Project, path: str) -> Iterator[tuple[str, str]]:
             elif program and (own := _environment_of(program, folder)):
                 where = f"which is not in the worktrees of runs; let it run {Path(program).name!r}, and add {own}"
                 yield "retrain.env.path", f"the stage {stage!r} runs {program!r}, {where}"
+
+
+def _scorer(project: Project, stages: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    scorer = project.drift.scorer
+    for missing in set((scorer and scorer.stages) or ()) - stages.keys():
+        yield "drift.scorer", f"dvc.yaml has no stage {missing!r}; it has: {', '.join(stages)}"
+    if scorer and scorer.command and not _found(scorer.command[0], project.repository, path):
+        yield "drift.scorer", f"{scorer.command[0]!r} is not found; add its folder to retrain.env.path"
 
 
 def _columns(name: str, project: Project, settings: Settings) -> Iterator[tuple[str, str]]:

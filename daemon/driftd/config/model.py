@@ -121,6 +121,24 @@ class Score(Section):
     """Column with what the model said."""
 
 
+class Scorer(Section):
+    """What scores the model in production on labelled rows as they arrive: exactly one of command and stages."""
+
+    command: tuple[str, ...] | None = None
+    """A program and its arguments, run in the project at the model's own commit; it reads the rows in `{rows}` and writes a result for each into `{results}`."""
+    stages: tuple[str, ...] | None = None
+    """Stages that are run there with the rows as the dataset; `promote.per_row` is their result."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.command) == bool(self.stages):
+            raise ValueError("a scorer is either a command or stages")
+        for place in ("{rows}", "{results}") if self.command else ():
+            if not any(place in word for word in self.command or ()):
+                raise ValueError(f"the command has no {place}: where the file is that it reads or writes")
+        return self
+
+
 class Drift(Section):
     """When a change is a drift."""
 
@@ -132,6 +150,8 @@ class Drift(Section):
     """Columns that are never tested, such as ids and time stamps."""
     score: Score | None = None
     """`{label: approved, prediction: predicted}`: where these columns come with the data, a rise of the model's errors is an alarm."""
+    scorer: Scorer | None = None
+    """`{command: [python, score.py, "{rows}", "{results}"]}`: scores the model on labelled rows as they arrive; a rise of its errors is an alarm (docs/how-to/score-decay.md)."""
     columns: dict[str, dict[StatisticName, Annotated[Number, Field(gt=0)]]] = Field(default_factory=dict)
     """Fixed thresholds of a column or of a part of it: a window in which a statistic reaches one is an alarm, whatever the evidence."""
 
@@ -325,6 +345,15 @@ class Project(Section):
     """What is done after a promotion or rollback, in order (docs/how-to/hooks.md)."""
     retention: Retention = Retention()
     """What `driftd gc` leaves of the past."""
+
+    @model_validator(mode="after")
+    def _scorer_fits(self) -> Self:
+        scorer = self.drift.scorer
+        if scorer and self.drift.score:
+            raise ValueError("drift.score and drift.scorer both tell of the model's errors; set one of them")
+        if scorer and scorer.stages and not self.promote.per_row:
+            raise ValueError("drift.scorer.stages needs promote.per_row, the file that the stages write")
+        return self
 
 
 class Settings(Section):

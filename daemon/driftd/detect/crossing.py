@@ -42,6 +42,30 @@ def judge(
     return Judged(done.profile, done.state, done.reference, verdict.to_json(), change, onset)
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """What a worker says of the losses of a window."""
+
+    state: bytes
+    reference: bytes | None  # if it has grown
+    verdict: dict[str, Any]
+    onset: int | None  # at an alarm, how many scored windows back the rise began
+
+
+def accept(losses: list[float], settings: DriftSettings) -> bytes:
+    """Make a reference of losses, in a worker."""
+    from driftd.detect.losses import accepted
+
+    return accepted(losses, settings).to_bytes()
+
+
+def weigh(reference: bytes, state: bytes | None, losses: list[float], settings: DriftSettings) -> Weighed:
+    """Hold the losses of a window against those that the model was accepted with, in a worker."""
+    from driftd.detect import worker
+
+    return worker.weigh_losses(reference, state, losses, settings)
+
+
 def build(spans: list[Span], schema: Schema, settings: DriftSettings, settle: bool) -> Built:
     """Make a reference, in a worker; `settle` waits for a regime that still moves."""
     from driftd.detect import worker

@@ -86,7 +86,7 @@ def judge(
     tested.p_values[:, reference.constant & ~varying(history)] = 1.0
     joint = reference.joint.p_values(blocks.reference, blocks.current, blocks.sizes)
     weights = WEIGHTS[: len(joint)]
-    share = weights if reference.loss is None else weights * (1 - SHARE)
+    share = weights * (1 - SHARE) if settings.scored or reference.loss is not None else weights
     evidence = combine(reference, tested, joint) * share
     worth = combine(reference, tested, joint, settings.min_effect) * share
     decay, since = decayed(reference, blocks, weights, settings)

@@ -21,6 +21,7 @@ class DriftSettings:
             column takes no part in the evidence.
         score: The column with the truth and the one with the model's predictions, where both come with the data.
         labels: Columns that may be null, because labels may come later than their rows.
+        scored: Whether the model's losses are looked at beside the rows, for a share of the budget.
     """
 
     window_rows: int = 500
@@ -31,6 +32,7 @@ class DriftSettings:
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     score: tuple[str, str] | None = None
     labels: tuple[str, ...] = ()
+    scored: bool = False
 
     @classmethod
     def of(cls, project: Project) -> "DriftSettings":
@@ -45,6 +47,7 @@ class DriftSettings:
             labels=project.labels,
             thresholds={column: dict(fixed.items()) for column, fixed in drift.columns.items()},
             score=(drift.score.label, drift.score.prediction) if drift.score else None,
+            scored=drift.scorer is not None,
         )
 
     @property

@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from driftd.detect import aftermath
 from driftd.detect.aftermath import Alarm, Finding
+from driftd.detect.crossing import Weighed
 from driftd.detect.decay import with_loss
 from driftd.detect.history import Bucket, History
+from driftd.detect.losses import verdict_of, weigh
 from driftd.detect.monitor import step
 from driftd.detect.names import misfits
 from driftd.detect.reference import Reference
@@ -109,6 +111,15 @@ def judge(
     done = step(known, load_history(state), window, settings, broken=broken)
     grown = None if done.reference is known else replace(built, profile=done.reference.profile).to_bytes()
     return Judgement(window.to_bytes(), save_history(done.history), grown, done.verdict)
+
+
+def weigh_losses(reference: bytes, state: bytes | None, losses: Sequence[float], settings: DriftSettings) -> Weighed:
+    """Hold the losses of a window against a reference of losses, after the windows that `state` remembers."""
+    known = Reference.from_bytes(reference)
+    done = weigh(known, load_history(state), losses, settings)
+    grown = None if done.reference is known else done.reference.to_bytes()
+    verdict = verdict_of(done, settings)
+    return Weighed(save_history(done.history), grown, verdict.to_json(), verdict.onset_windows_back)
 
 
 def watched_schema(schema: Schema, settings: DriftSettings) -> Schema:

@@ -253,6 +253,27 @@ STEPS = (
             files = files + 1, rows = rows + new.rows, bad_rows = bad_rows + new.bad_rows, size = size + new.size;
     END;
     """,
+    """
+    CREATE TABLE scorings (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        assignment_id INTEGER NOT NULL REFERENCES assignments(id),
+        window INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        loss REAL,
+        losses TEXT,
+        error TEXT,
+        reference BLOB,
+        detector BLOB,
+        verdict TEXT,
+        onset INTEGER,
+        scored_at REAL NOT NULL,
+        UNIQUE (assignment_id, window)
+    ) STRICT;
+    CREATE INDEX scorings_newest ON scorings(project, id);
+    CREATE INDEX scorings_failed ON scorings(project) WHERE error IS NOT NULL;
+    CREATE INDEX scorings_to_weigh ON scorings(project, id) WHERE verdict IS NULL AND error IS NULL;
+    """,
 )
 
 

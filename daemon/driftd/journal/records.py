@@ -194,6 +194,24 @@ class Assignment(Record, frozen=True, kw_only=True):
     assigned_at: float
 
 
+class Scoring(Record, frozen=True, kw_only=True):
+    """What the champion of one assignment scored on the labelled rows of a window; window 0 is what it was accepted with."""
+
+    id: int
+    project: str
+    assignment_id: int
+    window: int
+    rows: int
+    loss: float | None  # their mean
+    losses: list[float] | None  # of each row; forgotten once they are of no use
+    error: str | None  # why there are none
+    reference: bytes | None  # losses that the next windows are held against, if it is another than before
+    detector: bytes | None
+    verdict: dict[str, Any] | None
+    onset: int | None  # at an alarm, the scoring with which the rise began
+    scored_at: float
+
+
 class HookState(StrEnum):
     WAITING = "waiting"  # for its turn, or to be tried again
     DONE = "done"

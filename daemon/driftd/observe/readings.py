@@ -33,7 +33,19 @@ def read(journal: Journal, projects: Sequence[str]) -> Iterator[Reading]:
     size = journal.rows("SELECT page_count * page_size AS size FROM pragma_page_count(), pragma_page_size()")
     yield Reading("driftd_journal_size_bytes", (), size[0]["size"])
     for project in projects:
-        for part in (_project, _files, _windows, _evidence, _incidents, _runs, _steps, _model, _comparison, _hooks):
+        for part in (
+            _project,
+            _files,
+            _windows,
+            _evidence,
+            _scorings,
+            _incidents,
+            _runs,
+            _steps,
+            _model,
+            _comparison,
+            _hooks,
+        ):
             yield from part(journal, project)
 
 
@@ -113,6 +125,25 @@ def _column(where: tuple[str, str], column: Mapping[str, Any]) -> Iterator[Readi
     p_values = [s["p_value"] for s in column["statistics"] if s["p_value"] is not None]
     if p_values:
         yield Reading("driftd_column_p_value", where, min(p_values))
+
+
+def _scorings(journal: Journal, project: str) -> Iterator[Reading]:
+    query = "SELECT count(*) AS n FROM scorings WHERE project = ?"
+    every = journal.rows(query, project)[0]["n"]
+    failed = journal.rows(f"{query} AND error IS NOT NULL", project)[0]["n"]
+    yield Reading("driftd_scorings_total", (project, "scored"), every - failed)
+    yield Reading("driftd_scorings_total", (project, "failed"), failed)
+    query = """
+        SELECT loss, verdict FROM scorings
+        WHERE project = ? AND window > 0 AND loss IS NOT NULL AND verdict IS NOT NULL ORDER BY id DESC LIMIT 1
+    """
+    for row in journal.rows(query, project):
+        yield Reading("driftd_loss", (project,), row["loss"])
+        verdict = msgspec.json.decode(row["verdict"])
+        if verdict["armed"]:
+            yield Reading("driftd_loss_accepted", (project,), verdict["decay"]["before"])
+            ratio = verdict["evidence"] / verdict["threshold"]
+            yield Reading("driftd_loss_evidence_threshold_ratio", (project,), ratio)
 
 
 def _incidents(journal: Journal, project: str) -> Iterator[Reading]:

@@ -71,6 +71,20 @@ def alarm(
     return found.id
 
 
+def harmed(journal: Journal, project: str, window: int, onset: int, verdict: dict[str, Any]) -> int:
+    """Open an incident for a score that has decayed; where one is open for a change that this may come from, add it there."""
+    found = drifting(journal, project)
+    if found is None or found.window is None or onset > found.window:
+        reference = tables.projects.get(journal, project).reference_id
+        return alarm(journal, project, "score", window, onset, verdict, reference)
+    detail = {**found.detail, "decay": verdict["decay"], "harmed": window}
+    tables.incidents.set(journal, "id = ?", found.id, detail=detail)
+    journal.emit(
+        "incident-moved", project=project, subject=found.id, window=window, onset=onset, summary=summarise(verdict)
+    )
+    return found.id
+
+
 def kind_of(change: str, verdict: dict[str, Any], labels: Sequence[str]) -> str:
     """Return the kind of an alarm: drift is label-drift where nothing but labels has moved."""
     moved = [column["name"] for column in verdict["columns"] if column["drift"]]

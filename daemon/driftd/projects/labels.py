@@ -2,6 +2,7 @@
 
 from driftd.config import Project
 from driftd.journal import Journal, tables
+from driftd.journal.records import Window
 from driftd.journal.spans import spans_of
 from driftd.readers import Schema
 from driftd.retrain.batches import count_labelled, label_columns
@@ -28,13 +29,16 @@ class Labels:
 
     def count(self, first: int) -> int:
         """Return how many rows have a label that a run may add to the dataset, from a window on."""
-        schema = Schema.from_json(tables.projects.get(self.journal, self.name).columns or [])
-        for window in tables.windows.all(
-            self.journal, f"{FRESH} AND labelled IS NULL", self.name, first, order="number"
-        ):
-            spans = spans_of(self.journal, [window])
-            labelled = self.runner.executor.submit(count_labelled, spans, schema, self.known).result()
-            with self.journal.write():
-                tables.windows.set(self.journal, "id = ?", window.id, labelled=labelled)
+        where = f"{FRESH} AND labelled IS NULL"
+        for window in tables.windows.all(self.journal, where, self.name, first, order="number"):
+            self.look(window)
         query = f"SELECT coalesce(sum(labelled), 0) AS n FROM windows WHERE {FRESH}"  # noqa: S608  # a constant
         return int(self.journal.rows(query, self.name, first)[0]["n"])
+
+    def look(self, window: Window) -> None:
+        """Count the labelled rows of a window, and remember it."""
+        schema = Schema.from_json(tables.projects.get(self.journal, self.name).columns or [])
+        spans = spans_of(self.journal, [window])
+        labelled = self.runner.executor.submit(count_labelled, spans, schema, self.known).result()
+        with self.journal.write():
+            tables.windows.set(self.journal, "id = ?", window.id, labelled=labelled)

@@ -19,6 +19,7 @@ from driftd.projects.aftermath import Aftermath
 from driftd.projects.answers import Answers
 from driftd.projects.dispatch import Dispatcher
 from driftd.projects.judging import Judge
+from driftd.projects.scoring import Scorings
 from driftd.retrain.runner import Runner
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class ProjectLoop:
         self._intake = Intake(name, settings, journal, layout, executor, clock)
         self._judge = Judge(name, settings, journal, layout, executor)
         self.dispatch = Dispatcher(name, settings, journal, self._runner, self.wake)
+        self._scorings = Scorings(name, settings, journal, self._runner, self.wake)
         self._aftermath = Aftermath(name, journal, self._runner, self.wake)
         self._answers = Answers(name, journal, self._runner, self._intake, self.dispatch)
         self._wake = threading.Event()
@@ -81,7 +83,9 @@ class ProjectLoop:
         self._stopping.set()
         self._wake.set()
         self._intake.stop()
-        ended = self.dispatch.stop(timeout) and self._aftermath.stop(max(0.0, deadline - time.monotonic()))
+        ended = self.dispatch.stop(timeout)
+        for part in (self._aftermath, self._scorings):
+            ended = part.stop(max(0.0, deadline - time.monotonic())) and ended
         if self._thread.is_alive():
             self._thread.join(max(0.0, deadline - time.monotonic()))
         return ended and not self._thread.is_alive()
@@ -116,6 +120,7 @@ class ProjectLoop:
             self._answers.step,
             self.dispatch.step,
             self._aftermath.step,
+            self._scorings.step,
             self._intake.scan,
             lambda: close_windows(self._journal, self.name, self._settings, self._clock()),
         )
@@ -124,6 +129,7 @@ class ProjectLoop:
             step()
         while not self._stopping.is_set() and self._judge.step():
             self._alive = time.monotonic()
+            self._scorings.step()
             self.dispatch.step()  # after every window, so that what a run works on follows from the rows alone
 
     def _sleep(self) -> None:

@@ -92,6 +92,14 @@ def _has_label(batch: "pa.RecordBatch", labels: Sequence[str]) -> "pa.BooleanArr
     return mask
 
 
+def write_labelled(spans: Sequence[Span], schema: Schema, labels: Sequence[str], path: Path, like: str) -> int:
+    """Write the labelled rows of spans to a file in the form and the spelling of the file `like`; return how many."""
+    from driftd.readers import read_spans
+    from driftd.readers import write as write_rows
+
+    return write_rows(str(path), schema, _Labelled(labels).only(read_spans(spans, schema)), like=like)
+
+
 def count_labelled(spans: Sequence[Span], schema: Schema, labels: Sequence[str]) -> int:
     """Return how many rows have a label."""
     from driftd.readers import read_spans

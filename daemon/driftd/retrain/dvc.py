@@ -35,10 +35,7 @@ class Dvc:
         started = time.monotonic()
         self.log.line(f"$ {shown}")
         command = [sys.executable, "-P", "-m", "dvc", *words]
-        done = processes.run(
-            command, cwd=root, env=self.env, log=self.log.path, stop=self.stop, timeout=self.timeout, capture=capture,
-            limits=self.limits,
-        )  # fmt: skip
+        done = self.command(root, command, capture=capture)
         self.log.line(f"  exit {done.code} after {time.monotonic() - started:.1f} s")
         if done.code:
             raise CommandError(
@@ -48,6 +45,13 @@ class Dvc:
                 remedy=remedy or f"see {self.log.path}",
             )
         return done.output
+
+    def command(self, folder: Path, words: Sequence[str], *, capture: bool = False) -> processes.Finished:
+        """Run any command with the run's environment and limits."""
+        return processes.run(
+            words, cwd=folder, env=self.env, log=self.log.path, stop=self.stop, timeout=self.timeout, capture=capture,
+            limits=self.limits,
+        )  # fmt: skip
 
     def check_out(self, root: Path) -> bool:
         """Bring everything that DVC tracks into the worktree, from the cache or else from the remote; return whether all is there."""
@@ -116,14 +120,14 @@ def outputs(lock: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
             yield stage, out["path"], out
 
 
-def in_order(names: Sequence[str], lock: Mapping[str, Any]) -> list[str]:
+def in_order(names: Sequence[str], lock: Mapping[str, Any], setting: str = "promote.score_stages") -> list[str]:
     """Expand names of stages (`train` also means `train@fold1`) and sort them by the graph, as `dvc repro -s` needs them."""
     stages = lock.get("stages", {})
     wanted = [stage for stage in stages for name in names if stage == name or stage.startswith(f"{name}@")]
     unknown = [name for name in names if not any(s == name or s.startswith(f"{name}@") for s in stages)]
     if unknown:
         raise RepositoryError(
-            f"promote.score_stages names {', '.join(unknown)}, which dvc.lock does not have",
+            f"{setting} names {', '.join(unknown)}, which dvc.lock does not have",
             remedy=f"its stages are: {', '.join(stages)}",
         )
     makers = [(PurePosixPath(path), stage) for stage, path, _ in outputs(lock)]

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -11,8 +11,9 @@ from driftd.config.model import Hook
 from driftd.errors import DriftdError
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
-from driftd.journal.records import Assignment, HookRow, Run, RunState
-from driftd.retrain import finish, first, processes, publish, retention, rollback, steps
+from driftd.journal.records import Assignment, HookRow, Model, Run, RunState
+from driftd.readers import Span
+from driftd.retrain import finish, first, processes, publish, retention, rollback, scorer, steps
 from driftd.retrain.context import Context
 from driftd.retrain.dvc import Dvc
 from driftd.retrain.environment import environment
@@ -106,6 +107,14 @@ class Runner:
             log.line(f"failed: {error}")
             raise
 
+    def score(self, model: Model, spans: Sequence[Span] | None, stop: threading.Event) -> list[float]:
+        """Return the losses of a model on the labelled rows of spans; None: those that it was accepted with."""
+        folder = self.layout.root / "runs" / scorer.NAME
+        if (log := folder / "log").exists() and log.stat().st_size > scorer.LONGEST_LOG:
+            log.unlink()
+        ctx = self._context(self._aside(scorer.NAME), RunLog(folder, self.clock), stop)
+        return scorer.accepted(ctx, model) if spans is None else scorer.score(ctx, model, spans)
+
     def collect(self, *, dry_run: bool) -> str:
         """Remove what no model, person or open run needs."""
         kept = self.settings.retention
@@ -141,7 +150,7 @@ class Runner:
         env = environment(self.layout, settings.env, str(run.id or run.cause))
         repository = Repository(self.settings.repository, env)
         places = (self.layout.root, repository.cache())
-        floor = settings.free_disk if run.id else 0.0  # a rollback is no time to be strict
+        floor = 0.0 if run.cause in ("rollback", "hook") else settings.free_disk  # a rollback is no time to be strict
         limits = Limits(settings.memory, floor, settings.nice, places)
         return Context(
             run=run,

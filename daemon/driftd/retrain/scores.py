@@ -96,6 +96,15 @@ def read_rows(path: Path) -> list[RowResult]:
     return found
 
 
+def loss(result: RowResult, better: str = "higher") -> float:
+    """Return what a row says against a model: 1 - its F1 over all labels, 0 where there are none; or the value, turned so that less is better."""
+    if result.counts is None:
+        value = result.value or 0.0
+        return value if better == "lower" else 1.0 - value
+    tp, fp, fn = (sum(count[term] for count in result.counts.values()) for term in range(3))
+    return (fp + fn) / (2 * tp + fp + fn) if tp + fp + fn else 0.0
+
+
 def _checked(result: RowResult, path: Path, number: int) -> RowResult:
     if (result.counts is None) == (result.value is None):
         raise RepositoryError(f"{path}, line {number}: a row has either counts or a value", remedy="write one of them")

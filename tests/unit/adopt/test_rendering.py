@@ -46,3 +46,19 @@ def test_values_come_back_as_they_were():
     for value in ("a", "yes", "1", "a: b", "#", ["x, y", "z"], {"path": ["/a b"]}, 3, "ü"):
         assert yaml.safe_load(flow(value)) == value
         assert "\n" not in flow(value)
+
+
+def test_a_scorer_stands_with_what_is_said_of_drift():
+    stages = {"stages": ["prepare", "evaluate"]}
+    more = (
+        *SETTINGS[:2],
+        Setting("drift.scorer", stages, "they score"),
+        *SETTINGS[2:],
+        Setting("promote.per_row", "r.jsonl", "written"),
+    )
+    project = parse(render(Proposal("people", Path("/srv/people"), more, ())), Path("/etc/driftd.yaml")).projects[
+        "people"
+    ]
+    assert project.drift.scorer is not None
+    assert project.drift.scorer.stages == ("prepare", "evaluate")
+    assert project.drift.min_effect == 0.02

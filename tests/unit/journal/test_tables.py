@@ -23,6 +23,7 @@ def value_of(kind):
     """Make a value that a column of a type may hold."""
     samples = {
         int: 7, float: 0.5, str: "p", bytes: b"\xff\x00", bool: True, dict[str, object]: {"a": [1, None]},
+        list[float]: [0.5, 1.0],
     }  # fmt: skip
     if kind in samples:
         return samples[kind]

@@ -161,6 +161,31 @@ class TestDetection:
             ("driftd_column_effect_ratio", "column=c0")
         ]
 
+    def test_the_errors_of_the_champion(self, journal, metrics):
+        assert samples(metrics)["driftd_scorings_total", "outcome=failed"] == 0
+        assert ("driftd_loss",) not in samples(metrics)
+        journal.db.execute("PRAGMA foreign_keys = OFF")
+        said = {"armed": True, "evidence": 30.0, "threshold": 40.0, "decay": {"before": 0.1}}
+        with journal.write():
+            for window, more in enumerate(
+                ({"verdict": {"armed": False}}, {"error": "no"}, {"loss": 0.25, "verdict": said})
+            ):
+                tables.scorings.add(
+                    journal,
+                    project="p",
+                    assignment_id=1,
+                    window=window,
+                    rows=3,
+                    **{"loss": None, "scored_at": 1.0} | more,
+                )
+        found = samples(metrics)
+        assert (found["driftd_scorings_total", "outcome=scored"], found["driftd_scorings_total", "outcome=failed"]) == (
+            2,
+            1,
+        )
+        assert (found["driftd_loss",], found["driftd_loss_accepted",]) == (0.25, 0.1)
+        assert found["driftd_loss_evidence_threshold_ratio",] == 0.75
+
 
 class TestRuns:
     def test_outcomes_steps_and_models(self, journal, metrics):

@@ -1,0 +1,70 @@
+"""The losses of a model that is scored beside detection: held against those that it was accepted with, window by window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from driftd.detect.decay import LOSS, Decay
+from driftd.detect.dependence import blocks_of as cuts_of
+from driftd.detect.dependence import dependence
+from driftd.detect.history import History
+from driftd.detect.joint import Joint
+from driftd.detect.monitor import WARN, WEIGHTS, blocks_of, decayed
+from driftd.detect.reference import Reference
+from driftd.detect.settings import DriftSettings
+from driftd.detect.verdict import Verdict
+from driftd.profile import Layout, Profile
+from driftd.readers import Column, Kind
+
+COLUMNS = (Column(LOSS, Kind.NUMERIC),)
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What the losses of a window lead to."""
+
+    decay: Decay
+    onset: int  # how many scored windows before this one the rise began
+    reference: Reference
+    history: History
+
+
+def accepted(losses: Sequence[float], settings: DriftSettings) -> Reference:
+    """Make a reference of the losses that a model was accepted with, in the order of their rows."""
+    rows = _batch(losses)
+    whole = _batch([*losses, 0.0, 1.0]) if set(losses) <= {0.0, 1.0} else rows  # a model without an error may make one
+    layout = Layout.fit(whole, COLUMNS)
+    layout = replace(layout, skipped=("",), notes=())  # errors that only come late are no running number
+    profile = Profile.of(layout, [rows])
+    found = dependence(layout, profile.cells, layout.codes(rows), cuts_of(len(losses), settings.window_rows))
+    return Reference(layout, profile.cells, profile, found.design, Joint(()), np.ones(1, bool))
+
+
+def weigh(reference: Reference, history: History, losses: Sequence[float], settings: DriftSettings) -> Weighed:
+    """Hold the losses of a window, and those of the windows before it, against the reference; a young one grows."""
+    extended, oldest = history.push(Profile.of(reference.layout, [_batch(losses)]))
+    young = reference.profile.rows < settings.reference_rows
+    blocks = blocks_of(reference, extended, young=young)
+    decay, block = decayed(reference, blocks, WEIGHTS[: len(blocks.current)], settings)
+    if decay is None:
+        raise ValueError("a reference of losses has no losses")
+    if oldest is not None and young and decay.evidence < WARN * settings.false_alarms:
+        reference = reference.grown(oldest.profile)
+    return Weighed(decay, int(extended.spans[block]) - 1, reference, extended)
+
+
+def verdict_of(weighed: Weighed, settings: DriftSettings) -> Verdict:
+    """Return what is said of a window whose losses alone were looked at."""
+    return Verdict(
+        armed=True,
+        evidence=weighed.decay.evidence,
+        threshold=settings.false_alarms,
+        onset_windows_back=weighed.onset if weighed.decay.alarm else None,
+        decay=weighed.decay,
+    )
+
+
+def _batch(losses: Sequence[float]) -> pa.RecordBatch:
+    return pa.record_batch([pa.array(losses, pa.float64())], [LOSS])

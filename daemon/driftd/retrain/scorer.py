@@ -1,0 +1,143 @@
+"""The model in production scored by its own code on rows that have just come, in a worktree that stays at its commit."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from driftd.config.model import Scorer
+from driftd.errors import DataError, RepositoryError
+from driftd.journal import tables
+from driftd.journal.files import make_folder, write_file
+from driftd.journal.records import Model
+from driftd.readers import Schema, Span
+from driftd.retrain import batches, dataset, stages
+from driftd.retrain.context import Context
+from driftd.retrain.dataset import Dataset
+from driftd.retrain.worktree import Worktree
+
+NAME = "scorer"  # of the worktree, and of what lies beside it
+PREPARED = Path(".dvc", "tmp", "driftd-scorer")  # in the worktree: what it is prepared for; written last
+LONGEST_LOG = 1 << 20  # bytes after which it begins anew
+LEAST = 30  # test rows of the newest regime that say alone what a model was accepted with
+
+
+def accepted(ctx: Context, model: Model) -> list[float]:
+    """Return the losses that a model was accepted with, on test rows; [] where its stages write no per-row results."""
+    tree = _prepared(ctx, model)
+    path = tree.root / (ctx.settings.promote.per_row or "")
+    if not ctx.settings.promote.per_row or not path.is_file():
+        return []
+    return list(ctx.submit(_losses, path, ctx.settings.promote.better, _newest_files(ctx, model)))
+
+
+def score(ctx: Context, model: Model, spans: Sequence[Span]) -> list[float]:
+    """Return the losses of a model on the labelled rows of spans, or on those of them that its stages test."""
+    tree, scorer = _prepared(ctx, model), ctx.settings.drift.scorer
+    if scorer is None:
+        raise RepositoryError("no scorer is set", remedy="set drift.scorer")
+    example = _example(ctx, tree)
+    rows = _folder(ctx) / f"rows{batches.suffixes(example.name)}"
+    columns = tables.projects.get(ctx.journal, ctx.project).columns or []
+    count = ctx.submit(_write, list(spans), columns, ctx.settings.labels, rows, str(example))
+    results = _results(ctx, tree, scorer, rows)
+    losses = list(ctx.submit(_losses, results, ctx.settings.promote.better, []))
+    if scorer.command and len(losses) != count:
+        raise DataError(
+            f"drift.scorer wrote {len(losses)} results for {count} rows",
+            remedy="let it write one line for each row, in their order",
+        )
+    return losses
+
+
+def _results(ctx: Context, tree: Worktree, scorer: Scorer, rows: Path) -> Path:
+    """Run the scorer on a file of rows; return the file of its results."""
+    if scorer.stages:
+        data = Dataset(**_note(tree)["dataset"])
+        stages.put_rows(tree.root, data, [rows])
+        stages.run(ctx.dvc, tree.root, stages.commands(tree.root, scorer.stages, "drift.scorer.stages"))
+        return tree.root / (ctx.settings.promote.per_row or "")
+    results = _folder(ctx) / "results.jsonl"
+    results.unlink(missing_ok=True)
+    words = [word.replace("{rows}", str(rows)).replace("{results}", str(results)) for word in scorer.command or ()]
+    stages.call(ctx.dvc, tree.root, words, "drift.scorer")
+    return results
+
+
+def _prepared(ctx: Context, model: Model) -> Worktree:
+    """Return the worktree at the model's commit, with all that its stages have made."""
+    path = ctx.layout.worktrees / NAME
+    tree = Worktree(path, path / ctx.repository.prefix, ctx.repository.git.at(path))
+    if (path / ".git").is_file() and _note(tree).get("revision") == model.revision:
+        return tree
+    (tree.root / PREPARED).unlink(missing_ok=True)
+    tree = ctx.worktree(model.revision, NAME)
+    ctx.dvc.check_out(tree.root)
+    _restore_model(ctx, tree, model)
+    data = dataset.find(tree, ctx.settings.retrain.dataset)
+    example = Path(data.example(tree.root))
+    kept = _folder(ctx) / f"example{batches.suffixes(example.name)}"
+    shutil.copyfile(example, kept)
+    stages.remove(tree.root / data.path)  # it may be large, and is not needed
+    note = {"revision": model.revision, "example": kept.name, "dataset": _plain(data)}
+    make_folder((tree.root / PREPARED).parent)
+    write_file(tree.root / PREPARED, json.dumps(note).encode())
+    return tree
+
+
+def _restore_model(ctx: Context, tree: Worktree, model: Model) -> None:
+    """Take the model from its served copy where the cache has lost it."""
+    place, served = tree.root / ctx.settings.retrain.model, ctx.layout.models / model.version
+    if place.exists():
+        return
+    if not served.is_dir():
+        raise RepositoryError(
+            f"{ctx.settings.retrain.model} of {model.version} is neither in the cache nor served",
+            remedy="`dvc push` models, and run `dvc gc` with -a -T, so that what tags name is kept",
+        )
+    single = served / place.name
+    if single.is_file() and len(list(served.iterdir())) == 1:
+        shutil.copyfile(single, place)
+    else:
+        shutil.copytree(served, place)
+
+
+def _plain(data: Dataset) -> dict[str, Any]:
+    return {"path": data.path, "pointer": data.pointer, "folder": data.folder}
+
+
+def _note(tree: Worktree) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((tree.root / PREPARED).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _example(ctx: Context, tree: Worktree) -> Path:
+    return _folder(ctx) / str(_note(tree)["example"])
+
+
+def _folder(ctx: Context) -> Path:
+    return make_folder(ctx.layout.root / NAME)
+
+
+def _newest_files(ctx: Context, model: Model) -> list[str]:
+    """Return the files of the regime that a model was made for; [] where it was made for all of its data."""
+    done = tables.steps.first(ctx.journal, "run_id = ? AND name = 'snapshot'", model.run_id or 0)
+    found = (done.result or {}).get("batches", ()) if done else ()
+    return [batch["name"] for batch in found if batch["new_regime"]]
+
+
+def _write(spans: list[Span], columns: list[dict[str, Any]], named: Sequence[str], path: Path, like: str) -> int:
+    schema = Schema.from_json(columns)
+    return batches.write_labelled(spans, schema, batches.label_columns(schema, named), path, like)
+
+
+def _losses(path: Path, better: str, files: Sequence[str]) -> list[float]:
+    from driftd.retrain.scores import loss, read_rows  # in a worker: there may be many
+
+    rows = read_rows(path)
+    newest = [row for row in rows if row.file in files]
+    return [loss(row, better) for row in (newest if len(newest) >= LEAST else rows)]

@@ -1,0 +1,136 @@
+"""The champion scored on rows as they come, on a real repository: what comes of it, what a crash and a broken scorer leave."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from driftd.config.model import Scorer
+from driftd.journal import tables
+from driftd.projects.scoring import Scorings
+from support.project import copy_project, make_project, tool
+from support.retraining import Retraining
+
+pytestmark = pytest.mark.slow
+
+COMMAND = ["python", "score.py", "{rows}", "{results}"]
+SCORE = """
+import csv, json, pathlib, sys
+best = json.loads(pathlib.Path("model/map.json").read_text())
+with open(sys.argv[1], newline="") as rows, open(sys.argv[2], "w") as out:
+    for row in csv.DictReader(rows):
+        out.write(json.dumps({"row": row["n"], "value": float(best.get(row["kind"]) == row["label"])}) + "\\n")
+"""
+QUIET = 3  # windows before the labels turn round
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory) -> Path:
+    repository = make_project(tmp_path_factory.mktemp("template") / "repository")
+    (repository / "score.py").write_text(SCORE)
+    tool(repository, "git", "add", "score.py")
+    tool(repository, "git", "commit", "-q", "-m", "A scorer")
+    return repository
+
+
+def project(template, tmp_path, **scorer) -> Retraining:
+    repository = copy_project(template, tmp_path / "repository")
+    drift = {"scorer": scorer, "ignore": ["label"]}
+    kinds = Retraining(repository, tmp_path / "state", {"project": {"drift": drift, "window": {"rows": 60}}})
+    kinds.first()
+    return kinds
+
+
+def arrive(kinds, number, *, turned=False, labelled=True):
+    """Let a window of two kinds arrive; with `turned` labels the two are mixed up."""
+    kinds.arrive(number, "ab", each=30)
+    path = kinds.state_dir / "processed" / f"{number}.csv"
+    lines = path.read_text().splitlines()
+    rows = [line.split(",") for line in lines[1:]]
+    other = {"A": "B", "B": "A"} if turned else {}
+    rows = [[n, kind, other.get(label, label) if labelled else ""] for n, kind, label in rows]
+    path.write_text("\n".join([lines[0], *map(",".join, rows)]) + "\n")
+
+
+def scored(kinds) -> Scorings:
+    """Score and weigh all that can be."""
+    scorings = Scorings(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    scorings.step()
+    while not scorings.idle:
+        assert scorings.wait(60)
+        scorings.step()
+    return scorings
+
+
+def incidents(kinds):
+    return [(each.kind, each.window, each.onset_window) for each in tables.incidents.all(kinds.journal)]
+
+
+def test_labels_that_turn_round_are_an_incident_while_the_rows_stay(template, tmp_path):
+    kinds = project(template, tmp_path, stages=["preprocess", "evaluate"])
+    for number in range(1, QUIET + 1):
+        arrive(kinds, number)
+    arrive(kinds, QUIET + 1, labelled=False)
+    for number in (QUIET + 2, QUIET + 3):
+        arrive(kinds, number, turned=True)
+    scored(kinds)
+    assert incidents(kinds) == [("score", QUIET + 2, QUIET + 2)]
+    found = tables.scorings.all(kinds.journal)
+    assert [each.window for each in found] == [0, *range(1, QUIET + 1), QUIET + 2, QUIET + 3]  # one has no labels
+    assert [each.loss for each in found] == [0.0] * (QUIET + 1) + [1.0, 1.0]
+    assert all(10 < each.rows < 40 for each in found[1:])  # of 60 the stages test some
+    assert tables.incidents.get(kinds.journal, 1).summary.startswith("the model's loss rose from 0.000 to 1.000 on")
+    assert tables.projects.get(kinds.journal, "kinds").detail["collecting"] == {"from": QUIET + 2}
+
+    path = kinds.state_dir / "processed" / f"{QUIET + 1}.csv"
+    path.write_text(path.read_text().replace(",a,", ",a,A").replace(",b,", ",b,B"))  # the labels have come
+    with kinds.journal.write():
+        tables.windows.set(kinds.journal, "number = ?", QUIET + 1, labelled=None)
+    scored(kinds)
+    assert tables.scorings.all(kinds.journal)[-1].window == QUIET + 1
+
+
+def test_a_scorer_that_fails_or_is_stopped_harms_nothing_and_a_new_champion_begins_anew(template, tmp_path):
+    kinds = project(
+        template, tmp_path, command=["python", "-c", "import sys; sys.exit('no such model')", "{rows} {results}"]
+    )
+    for number in (1, 2):
+        arrive(kinds, number)
+    scored(kinds)
+    [failed] = [each for each in tables.events.all(kinds.journal) if each.kind == "scoring-failed"]
+    assert failed.data["window"] == 1  # and not again for the second
+    assert "drift.scorer ended with 1: no such model" in failed.data["error"]
+    assert "no such model" in (kinds.layout.root / "runs" / "scorer" / "log").read_text()
+
+    arrive(kinds, 3)
+    use(kinds, "sh", "-c", 'echo \'{"row": "x", "value": 1.0}\' > "$1"', "sh", "{results}", "{rows}")
+    scored(kinds)
+    assert "drift.scorer wrote 1 results for 60 rows" in tables.scorings.all(kinds.journal)[-1].error
+
+    arrive(kinds, 4)
+    use(kinds, "sh", "-c", "sleep 60", "{rows} {results}")
+    scorings = Scorings(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    scorings.step()
+    assert not scorings.wait(0.5)
+    assert scorings.stop(30)
+    assert tables.scorings.count(kinds.journal, "window = 4") == 0
+    shutil.rmtree(kinds.layout.worktrees)  # as a full disk leaves it
+
+    use(kinds, *COMMAND)
+    scored(kinds)
+    kinds.arrive(5, "cd", each=30)
+    assert kinds.answer((1, 5), 5).state == "promoted"
+    kinds.arrive(6, "cd", each=30)
+    scored(kinds)
+    found = [
+        (each.assignment_id, each.window, each.loss, each.rows)
+        for each in tables.scorings.all(kinds.journal, "error IS NULL")
+    ]
+    assert found == [(1, 0, 0.0, found[0][3]), (1, 4, 0.0, 60), (2, 0, 0.0, found[2][3]), (2, 6, 0.0, 60)]
+    assert not incidents(kinds)
+
+
+def use(kinds, *command):
+    """Change the scorer."""
+    drift = kinds.settings.drift.model_copy(update={"scorer": Scorer(command=command)})
+    kinds.settings = kinds.runner.settings = kinds.settings.model_copy(update={"drift": drift})
