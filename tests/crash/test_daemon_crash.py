@@ -1,6 +1,7 @@
 """The daemon is killed with SIGKILL while it works; afterwards all is as if nothing had happened. It does not model the loss of power."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,26 @@ def template(tmp_path_factory):
     return repository
 
 
+@pytest.fixture(scope="module")
+def begun(template, tmp_path_factory):
+    """Its first model is made. Every test gets the folder as it was then, in the same place."""
+    folder = tmp_path_factory.mktemp("daemon") / "live"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GATE", str(folder / "gate"))
+        env = RETRAIN["env"] | {"pass": ["GATE"]}
+        kinds = Kinds(folder, template=template, retrain=RETRAIN | {"env": env})
+        with kinds.daemon():
+            kinds.wait_for_model()
+        shutil.copytree(folder, folder.with_name("begun"), symlinks=True)
+        yield kinds
+
+
 @pytest.fixture
-def kinds(template, tmp_path, monkeypatch):
-    monkeypatch.setenv("GATE", str(tmp_path / "gate"))
-    env = RETRAIN["env"] | {"pass": ["GATE"]}
-    return Kinds(tmp_path, template=template, retrain=RETRAIN | {"env": env})
+def kinds(begun):
+    shutil.rmtree(begun.folder)
+    shutil.copytree(begun.folder.with_name("begun"), begun.folder, symlinks=True)
+    return begun
 
 
 def all_is_well(kinds, models):
@@ -52,8 +68,6 @@ def all_is_well(kinds, models):
 
 def test_killed_again_and_again_while_it_ingests(kinds):
     """Every row is there once, in the order of arrival, in windows that no restart has changed."""
-    with kinds.daemon():
-        kinds.wait_for_model()
     files = 24
     for number in range(1, files + 1):
         kinds.drop(number, "ab")
@@ -85,8 +99,6 @@ def drift(kinds):
 
 def test_killed_while_a_stage_trains(kinds):
     gate = kinds.folder / "gate"
-    with kinds.daemon():
-        kinds.wait_for_model()
     gate.mkdir()
     daemon = kinds.daemon().start()
     drift(kinds)
@@ -117,8 +129,6 @@ def trains(pid):
     ],
 )
 def test_killed_between_commit_tags_and_pointer(kinds, point):
-    with kinds.daemon():
-        kinds.wait_for_model()
     before = kinds.served
     daemon = kinds.daemon(module="support.dying", env={"PYTHONPATH": str(TESTS), "DIE_AT": point}).start()
     drift(kinds)
