@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.daemon import wait_until
-from support.project import make_project, tool
+from support.project import copy_project, tool
 from support.running import RETRAIN, Kinds, left_over
 
 pytestmark = pytest.mark.slow
@@ -24,8 +24,8 @@ GATE = """
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    repository = make_project(tmp_path_factory.mktemp("template") / "repository")
+def gated(template, tmp_path_factory):
+    repository = copy_project(template, tmp_path_factory.mktemp("gated") / "repository")
     stages = repository / "stages.py"
     stages.write_text(stages.read_text().replace("def train():\n", f"def train():{GATE}"))
     tool(repository, "git", "commit", "-q", "-a", "-m", "A stage that can be held up")
@@ -33,14 +33,14 @@ def template(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def begun(template, tmp_path_factory):
+def begun(gated, tmp_path_factory):
     """Its first model is made. Every test gets the folder as it was then, in the same place."""
     folder = tmp_path_factory.mktemp("daemon") / "live"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATE", str(folder / "gate"))
         env = RETRAIN["env"] | {"pass": ["GATE"]}
-        kinds = Kinds(folder, template=template, retrain=RETRAIN | {"env": env})
+        kinds = Kinds(folder, gated, retrain=RETRAIN | {"env": env})
         with kinds.daemon():
             kinds.wait_for_model()
         shutil.copytree(folder, folder.with_name("begun"), symlinks=True)

@@ -25,8 +25,8 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def kinds(tmp_path_factory):
-    kinds = Kinds(tmp_path_factory.mktemp("bad"))
+def kinds(template, tmp_path_factory):
+    kinds = Kinds(tmp_path_factory.mktemp("bad"), template)
     with kinds.daemon() as daemon:
         kinds.wait_for_model()
         for name, (content, _) in REFUSED.items():

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.slow
 DRIFTD = str(BIN / "driftd")
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory) -> Path:
-    return make_project(tmp_path_factory.mktemp("template") / "kinds")
-
-
 @pytest.fixture
 def repository(template, tmp_path) -> Path:
     return copy_project(template, tmp_path / "kinds")
@@ -140,11 +135,10 @@ def test_a_file_as_dataset_and_data_that_only_the_cache_has(tmp_path):
     assert "`dvc pull`" in " ".join(proposal.warnings)
 
 
-def test_templates_and_loops_in_a_sub_folder(tmp_path):
+def test_templates_and_loops_in_a_sub_folder(template, tmp_path):
     whole = tmp_path / "whole"
     repository = whole / "teams" / "kinds"
-    make_project(tmp_path / "plain")
-    shutil.copytree(tmp_path / "plain", repository, ignore=shutil.ignore_patterns(".git", ".dvc"))
+    shutil.copytree(template, repository, ignore=shutil.ignore_patterns(".git", ".dvc"))
     tool(whole, "git", "init", "-q", "-b", "main")
     tool(repository, "dvc", "init", "-q", "--subdir")
     (repository / "params.yaml").write_text("script: stages.py\nout: model\n")

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def kinds(tmp_path_factory):
-    kinds = Kinds(tmp_path_factory.mktemp("quality"))
+def kinds(template, tmp_path_factory):
+    kinds = Kinds(tmp_path_factory.mktemp("quality"), template)
     with kinds.daemon():
         kinds.wait_for_model()
         yield kinds

@@ -20,8 +20,8 @@ HEAVY = ("numpy", "scipy", "pyarrow", "spacy", "thinc")
 
 
 @pytest.fixture(scope="module")
-def kinds(tmp_path_factory):
-    return Kinds(tmp_path_factory.mktemp("service"))
+def kinds(template, tmp_path_factory):
+    return Kinds(tmp_path_factory.mktemp("service"), template)
 
 
 @pytest.fixture(scope="module")

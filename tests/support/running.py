@@ -2,14 +2,13 @@
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from support.daemon import Daemon, wait_until, write_settings
-from support.project import BIN, make_project, write_rows
+from support.project import BIN, copy_project, write_rows
 
 PROMOTE = {
     "metric": "scores.json:accuracy",
@@ -25,14 +24,11 @@ WORD = "a long word"
 class Kinds:
     """Project `kinds` in a folder: repository, incoming files, settings, and the daemon once it is started."""
 
-    def __init__(self, folder: Path, *, template: Path | None = None, **sections: Any) -> None:
+    def __init__(self, folder: Path, template: Path, **sections: Any) -> None:
         self.folder = folder
         self.repository = folder / "repository"
         self.incoming = folder / "incoming"
-        if template:
-            shutil.copytree(template, self.repository, symlinks=True)
-        else:
-            make_project(self.repository)
+        copy_project(template, self.repository)
         self.incoming.mkdir()
         self.settings = write_settings(folder, {"kinds": self.project(**sections)})
 
