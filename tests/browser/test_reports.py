@@ -55,6 +55,21 @@ def test_a_report_is_one_quiet_file_for_everybody(browser, request, report, look
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("path", ["/incidents/4/report", "/runs/4/report", "/runs/6/report"])
+def test_the_daemon_answers_with_the_same_report(browser, site, path):
+    browser.look()
+    page = browser.open(site + path)
+    assert (page.status, page.complaints) == (200, [])
+    assert [url for url in page.requests if url != site + path and not url.startswith("data:")] == []
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    assert browser.ask("getComputedStyle(document.querySelector('h1')).fontSize") == "28px"
+    wanted = "the disk is full" if path == "/runs/6/report" else "accuracy from 0.910 to 0.912"
+    assert wanted in browser.ask("document.body.innerText")
+
+
+@pytest.mark.slow
 def test_the_report_of_a_check_says_what_moved(browser, check):
     browser.look()
     browser.open(check.as_uri())

@@ -108,6 +108,7 @@ def test_hooks_are_called_in_order_on_promotion_and_rollback(started, tmp_path, 
     kinds = started({"command": note}, {"webhook": receiver.url, "secret": str(tmp_path / "key")})
     call(kinds)
     promote(kinds)
+    kinds.runner.url = lambda: "https://driftd.example"  # as after a reload
     call(kinds)
     kinds.runner.roll_back(None)
     call(kinds)
@@ -125,6 +126,16 @@ def test_hooks_are_called_in_order_on_promotion_and_rollback(started, tmp_path, 
     ]
     assert events[1]["data"]["sentence"].startswith("The candidate is better")
     assert events[1]["data"]["before"] == "v1.0.0"
+    pages = {
+        "project": "https://driftd.example/projects/kinds",
+        "models": "https://driftd.example/projects/kinds/models",
+    }
+    run = "https://driftd.example/runs/2"
+    assert [each["data"]["links"] for each in events] == [
+        {},
+        pages | {"run": run, "report": f"{run}/report"},
+        pages,
+    ]
     assert events[1]["data"]["hooks"] == [
         {"kind": "command", "title": " ".join(note), "state": "done"},
     ]

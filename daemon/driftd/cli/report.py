@@ -23,9 +23,8 @@ def report(
     from driftd.cli import output
     from driftd.cli.state import looking
     from driftd.errors import UsageError
-    from driftd.observe import views
     from driftd.service.explaining import of_incident, report_of, told
-    from driftd.web.report import write_report
+    from driftd.web.report import answer_report
 
     with looking(config) as state:
         name = state.project(project)
@@ -36,8 +35,6 @@ def report(
             if found and found.project != name:
                 raise UsageError(f"this is of the project {found.project}", remedy=f"driftd report {found.project} ...")
         material = of_incident(state.journal, state.folder, about) if about else None
-        story = views.story(state.journal, about) if about else None
-    explained = told(material) if material else []
-    names = ("the reference", "the incident's windows")
-    output.write_file(html, write_report(incident=about, run=answer, story=story, explained=explained, names=names))
+        written = answer_report(state.journal, about, answer, told(material) if material else [])
+    output.write_file(html, written)
     output.say(f"{html} is written: open it in a browser")

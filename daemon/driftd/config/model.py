@@ -42,8 +42,21 @@ class Http(Section):
     listen: str = "127.0.0.1:9469"
     """Address and port that the daemon answers on; loopback only."""
 
+    url: str | None = None
+    """Address under which people reach the pages, such as that of a reverse proxy; webhooks carry links then."""
+
     token_file: Place | None = None
     """File with the bearer token of those who may ask for something, such as Alertmanager; null: nobody may."""
+
+    @field_validator("url")
+    @classmethod
+    def _reachable(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError(f"{value!r} is no address of a page; write it like https://driftd.example.com")
+        return value.rstrip("/")
 
     @field_validator("listen")
     @classmethod

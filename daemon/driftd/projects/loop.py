@@ -42,6 +42,7 @@ class ProjectLoop:
         state_dir: Path,
         executor: Executor,
         clock: Callable[[], float] = time.time,
+        url: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name = name
         self._alive = time.monotonic()
@@ -51,7 +52,7 @@ class ProjectLoop:
         self._journal = journal
         self._clock = clock
         layout = Layout(state_dir, name)
-        self._runner = Runner(name, settings, journal, layout, executor, clock)
+        self._runner = Runner(name, settings, journal, layout, executor, clock, url)
         self._intake = Intake(name, settings, journal, layout, executor, clock)
         self._judge = Judge(name, settings, journal, layout, executor)
         self.dispatch = Dispatcher(name, settings, journal, self._runner, self.wake)

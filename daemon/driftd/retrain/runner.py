@@ -59,6 +59,7 @@ class Runner:
         layout: Layout,
         executor: Executor,
         clock: Callable[[], float],
+        url: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -66,6 +67,7 @@ class Runner:
         self.layout = layout
         self.executor = executor
         self.clock = clock
+        self.url = url  # where people reach the pages, now
 
     def execute(self, run_id: int, stop: threading.Event) -> None:
         """Take a run from its first unfinished step to its end, to a wait for approval, or to a stop, after which it can go on."""
@@ -98,7 +100,7 @@ class Runner:
     def call(self, row: HookRow, hook: Hook, stop: threading.Event) -> None:
         """Call a hook once."""
         log = RunLog(self.layout.root / "runs" / "hooks", self.clock)
-        told = notice(self.journal, self.layout, row)
+        told = notice(self.journal, self.layout, row, self.url())
         log.step(f"{hook.kind} {hook.title} for {told.id}, {told.version}")
         run = self._aside("hook")
         try:

@@ -84,7 +84,7 @@ class Daemon:
         self.events = events
         self.notifier = Notifier()
         self.workers = Workers(settings.compute.workers)
-        self.fleet = Fleet(journal, settings.state_dir, self.workers)
+        self.fleet = Fleet(journal, settings.state_dir, self.workers, lambda: self.settings.http.url)
         self.health = Health(journal, lambda: list(self.fleet.loops.values()))
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry, __version__, scraped, lambda: self.fleet.loops, self._own_readings)

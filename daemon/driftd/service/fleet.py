@@ -1,7 +1,7 @@
 """The loops of all projects: started, woken, exchanged when their settings change, stopped together."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,10 +17,13 @@ EXCHANGE = 10.0  # seconds that a loop has to reach its next step before its exc
 class Fleet:
     """One loop a project."""
 
-    def __init__(self, journal: Journal, state_dir: Path, executor: Executor) -> None:
+    def __init__(
+        self, journal: Journal, state_dir: Path, executor: Executor, url: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._journal = journal
         self._state_dir = state_dir
         self._executor = executor
+        self._url = url
         self._loops: dict[str, ProjectLoop] = {}
         self._settings: dict[str, Project] = {}
         self._wanted: dict[str, Project] = {}
@@ -45,7 +48,7 @@ class Fleet:
                 continue
             del self._loops[name], self._settings[name]
         for name in [name for name in self._wanted if name not in self._loops]:
-            loop = ProjectLoop(name, self._wanted[name], self._journal, self._state_dir, self._executor)
+            loop = ProjectLoop(name, self._wanted[name], self._journal, self._state_dir, self._executor, url=self._url)
             self._loops[name], self._settings[name] = loop, self._wanted[name]
             loop.start()
 

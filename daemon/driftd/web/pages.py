@@ -1,39 +1,19 @@
 """The pages: made on the server, complete without a script."""
 
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from driftd import __version__
 from driftd.observe import views
-from driftd.observe.text import clean
-from driftd.observe.views.overview import PHASES
-from driftd.web import access, charts, words
+from driftd.service.explaining import report_of
+from driftd.web import access, charts
+from driftd.web.rendering import templates
+from driftd.web.report import answer_report, policy
 
 WINDOWS = 60  # windows that a chart shows
 PART = 50  # entries of a list that is a page of its own
-
-
-def shown(value: object) -> object:
-    """Make control characters visible in whatever a template prints."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-templates = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    finalize=shown,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-templates.globals |= {"version": __version__, "phases": PHASES, "gain_of": charts.gain, "level_of": charts.level}
-templates.filters |= words.FILTERS
 
 
 def render(request: Request, name: str, status: int = 200, /, **values: Any) -> Response:
@@ -128,6 +108,15 @@ def run(request: Request) -> Response:
     return render(request, "run.html", run=views.run(request.app.state.journal, request.path_params["id"]))
 
 
+def report(request: Request) -> Response:
+    """Answer with an incident's or a run's report, which carries its style; it can be saved and handed on as it is."""
+    journal = request.app.state.journal
+    about, answer = report_of(journal, "", **request.path_params)
+    explained = request.app.state.explainer.incident(journal, about.id) if about else []
+    html = answer_report(journal, about, answer, explained)
+    return HTMLResponse(html, headers={"content-security-policy": f"{policy()}; frame-ancestors 'none'"})
+
+
 def incident(request: Request) -> Response:
     journal = request.app.state.journal
     view = views.incident(journal, request.path_params["id"])
@@ -143,4 +132,6 @@ ROUTES = [
     Route("/incidents/{id:int}", incident),
     Route("/incidents/{id:int}/explanation", explanation),
     Route("/runs/{id:int}", run),
+    Route("/incidents/{incident:int}/report", report),
+    Route("/runs/{run:int}/report", report),
 ]

@@ -2,23 +2,41 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from driftd.web.pages import templates
+from driftd.journal import Journal
+from driftd.observe import views
+from driftd.observe.views import IncidentView, RunView
+from driftd.web.rendering import templates
 
+NAMES = ("the reference", "the incident's windows")
 STYLE = Path(__file__).parent / "static/style.css"
 ICON = Path(__file__).parent / "static/icon.svg"
+
+
+def answer_report(
+    journal: Journal, incident: IncidentView | None, run: RunView | None, explained: Sequence[dict[str, Any]]
+) -> str:
+    """Render the report of an incident and the run that answered it, or of a run without one."""
+    story = views.story(journal, incident) if incident else None
+    return write_report(incident=incident, run=run, story=story, explained=explained, names=NAMES)
+
+
+def policy() -> str:
+    """Return the policy that allows the report's own style and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(STYLE.read_bytes()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def write_report(**values: Any) -> str:
     """Render the report of what is given: `check`, or `incident`, `story` and `run`; `explained` are its columns.
 
-    The file carries its style and a policy that allows this style and nothing else.
+    The file carries its style and its policy.
     """
     style = STYLE.read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     icon = base64.b64encode(ICON.read_bytes()).decode()
     given: dict[str, Any] = {
         "check": None,
@@ -29,5 +47,5 @@ def write_report(**values: Any) -> str:
         "names": ("before", "now"),
     }
     return templates.get_template("report.html").render(
-        given | values, style=style, digest=digest, icon=icon, made=datetime.now(UTC)
+        given | values, style=style, policy=policy(), icon=icon, made=datetime.now(UTC)
     )  # fmt: skip

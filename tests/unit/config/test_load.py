@@ -111,6 +111,7 @@ class TestWords:
              f"{PROJECT}.retrain.env.path.0: ~nosuchuser/bin: there is no user 'nosuchuser' with a home folder"),
             ('    retrain: {env: {path: ["a\\0b"]}}', f"{PROJECT}.retrain.env.path.0: a path has no character U+0000"),
             ("compute: {workers: yes}", "compute.workers: must be a whole number, not true"),
+            ("http: {url: driftd.example}", "http.url: 'driftd.example' is no address of a page; write it like https://driftd.example.com"),
             ("http: {listen: 9469}", "http.listen: must be a text, not 9469"),
         ],
     )  # fmt: skip

@@ -15,11 +15,19 @@ def settings(**values):
 
 def test_only_state_and_address_wait_for_a_restart():
     old = settings()
-    new = settings(state_dir="/b", http={"listen": "127.0.0.1:1", "token_file": "/t"}, compute={"workers": 5})
+    new = settings(
+        state_dir="/b",
+        http={"listen": "127.0.0.1:1", "token_file": "/t", "url": "https://d.example/"},
+        compute={"workers": 5},
+    )
     assert needs_restart(old, new) == ["state_dir", "http.listen"]
     taken = without_restart(old, new)
     assert (taken.state_dir, taken.http.listen) == (old.state_dir, old.http.listen)
-    assert (taken.http.token_file, taken.compute.workers) == (new.http.token_file, 5)
+    assert (taken.http.token_file, taken.http.url, taken.compute.workers) == (
+        new.http.token_file,
+        "https://d.example",
+        5,
+    )
     assert needs_restart(old, taken) == []
 
 

@@ -93,6 +93,12 @@ def _scores(decision: dict[str, Any]) -> list[Pair]:
     parts += [(f"{name} regime", part) for name, part in decision.get("by_regime", {}).items()]
     parts += list(decision.get("by_label", {}).items())
     return [
-        Pair(name=name, champion=part["champion"], candidate=part["candidate"], bounds=part.get("bounds"))
+        Pair(name=name, champion=part["champion"], candidate=part["candidate"], bounds=_bounds(part.get("bounds")))
         for name, part in parts
     ]
+
+
+def _bounds(said: dict[str, list[float | None]] | None) -> dict[str, list[float]] | None:
+    """Return bounds that are numbers throughout."""
+    known = {name: [value for value in pair if value is not None] for name, pair in (said or {}).items()}
+    return known if known and all(len(pair) == 2 for pair in known.values()) else None  # noqa: PLR2004  # lower and upper

@@ -1,0 +1,28 @@
+"""The templates, and what each of them may use."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from driftd import __version__
+from driftd.observe.text import clean
+from driftd.observe.views.overview import PHASES
+from driftd.web import charts, words
+
+
+def shown(value: object) -> object:
+    """Make control characters visible in whatever a template prints."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+templates = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    finalize=shown,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+templates.globals |= {"version": __version__, "phases": PHASES, "gain_of": charts.gain, "level_of": charts.level}
+templates.filters |= words.FILTERS
