@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -25,9 +26,13 @@ def _lines(metric: Metric) -> Iterator[str]:
 
 
 def _labels(labels: Mapping[str, str]) -> str:
-    if not labels:
-        return ""
-    said = ",".join([f'{name}="{_quoted(value)}"' for name, value in sorted(labels.items())])
+    return _said(tuple(labels.items())) if labels else ""
+
+
+@lru_cache(maxsize=16_384)
+def _said(labels: tuple[tuple[str, str], ...]) -> str:
+    """Write labels; the same ones come again at each scrape, and for several metrics."""
+    said = ",".join([f'{name}="{_quoted(value)}"' for name, value in sorted(labels)])
     return f"{{{said}}}"
 
 

@@ -94,6 +94,7 @@ class JournalCollector(Collector):
     ) -> None:
         self._process = process
         self._known: tuple[object, dict[str, Metric]] | None = None
+        self._judged: readings.Judged = {}
         self._journal = journal
         self._loops = loops
 
@@ -116,7 +117,7 @@ class JournalCollector(Collector):
         """Read the journal, unless nothing was committed to it since the last time."""
         state = (self._journal.data_version(), projects)
         if self._known is None or self._known[0] != state:
-            self._known = state, _families(readings.read(self._journal, projects))
+            self._known = state, _families(readings.read(self._journal, projects, self._judged))
         return self._known[1]
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -28,25 +28,18 @@ class Reading(NamedTuple):
     buckets: Sequence[tuple[str, float]] = ()
 
 
-def read(journal: Journal, projects: Sequence[str]) -> Iterator[Reading]:
+Judged: TypeAlias = dict[str, tuple[object, list[Reading]]]
+"""What the last judged window of each project said, by what tells it from others: most commits are about something else."""
+
+
+def read(journal: Journal, projects: Sequence[str], judged: Judged) -> Iterator[Reading]:
     """Read everything; each project has every known label, at 0 if nothing has happened."""
     size = journal.rows("SELECT page_count * page_size AS size FROM pragma_page_count(), pragma_page_size()")
     yield Reading("driftd_journal_size_bytes", (), size[0]["size"])
     for project in projects:
-        for part in (
-            _project,
-            _files,
-            _windows,
-            _evidence,
-            _scorings,
-            _incidents,
-            _runs,
-            _steps,
-            _model,
-            _comparison,
-            _hooks,
-        ):
+        for part in (_project, _files, _windows, _scorings, _incidents, _runs, _steps, _model, _comparison, _hooks):
             yield from part(journal, project)
+        yield from _last_judged(journal, project, judged)
 
 
 def _project(journal: Journal, project: str) -> Iterator[Reading]:
@@ -97,13 +90,20 @@ def _windows(journal: Journal, project: str) -> Iterator[Reading]:
     yield from _when("driftd_last_window_timestamp_seconds", (project,), journal.rows(query, project))
 
 
-def _evidence(journal: Journal, project: str) -> Iterator[Reading]:
+def _last_judged(journal: Journal, project: str, judged: Judged) -> list[Reading]:
     query = """
-        SELECT verdict FROM windows INDEXED BY windows_by_state
+        SELECT id, judged_at FROM windows INDEXED BY windows_by_state
         WHERE project = ? AND state = 'judged' ORDER BY number DESC LIMIT 1
     """
     found = journal.rows(query, project)
-    verdict = msgspec.json.decode(found[0]["verdict"]) if found and found[0]["verdict"] else None
+    window = (found[0]["id"], found[0]["judged_at"]) if found else None
+    if project not in judged or judged[project][0] != window:
+        said = journal.rows("SELECT verdict FROM windows WHERE id = ?", window[0])[0]["verdict"] if window else None
+        judged[project] = window, list(_evidence(project, msgspec.json.decode(said) if said else None))
+    return judged[project][1]
+
+
+def _evidence(project: str, verdict: dict[str, Any] | None) -> Iterator[Reading]:
     yield Reading("driftd_detection_armed", (project,), bool(verdict and verdict["armed"]))
     if verdict is None:
         return

@@ -28,14 +28,16 @@ def model_of(journal: Journal, project: str, version: str) -> Model:
     return found
 
 
-def diff_models(settings: Project, journal: Journal, layout: Layout, old: str, new: str) -> dict[str, Any]:
+def diff_models(
+    settings: Project, journal: Journal, layout: Layout, old: str, new: str, *, patch: bool = True
+) -> dict[str, Any]:
     """Compare two versions.
 
     Returns:
         {"old", "new": {"version", "revision"}, "scores" and "params": {name: [old, new]} of what differs, each as it was measured
         or set then, "data": {"files", "size": [old, new], "batches": [those that only the new one has]}, "code": {"commits":
         [{"revision", "subject"} of people, that only the new one has, the newest first], "files": [{"path", "added", "removed"}],
-        "patch": text}}.
+        "patch": text, where it is asked for}}.
     """
     before, after = (model_of(journal, layout.project, version) for version in (old, new))
     repository = Repository(settings.repository, environment(layout, StageEnvironment(), "diff"))
@@ -49,9 +51,9 @@ def diff_models(settings: Project, journal: Journal, layout: Layout, old: str, n
         "data": {
             "files": [entry.get("nfiles", 1 if entry else 0) for entry in data],
             "size": [entry.get("size", 0) for entry in data],
-            "batches": sorted(_batches(journal, after) - _batches(journal, before)),
+            "batches": _batches(journal, before, after),
         },
-        "code": _code(repository, before, after, settings.promote.metric.partition(":")[0]),
+        "code": _code(repository, before, after, settings.promote.metric.partition(":")[0], patch=patch),
     }
 
 
@@ -86,18 +88,17 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[A
     return {name: [old.get(name), new.get(name)] for name in names if old.get(name) != new.get(name)}
 
 
-def _batches(journal: Journal, model: Model) -> set[str]:
-    """Return the batches that the runs up to a model's own have brought into champions' datasets."""
+def _batches(journal: Journal, old: Model, new: Model) -> list[str]:
+    """Return the batches that the runs of the models after `old`, up to `new`, have added."""
     rows = journal.rows(
-        "SELECT DISTINCT windows.batch FROM windows, steps, models WHERE windows.project = ? AND models.project = ?"
-        " AND models.run_id <= ? AND steps.run_id = models.run_id AND steps.name = 'snapshot'"
-        " AND instr(steps.result, windows.batch) > 0",
-        model.project, model.project, model.run_id or 0,
+        "SELECT batch.value ->> 'name' AS name FROM models JOIN steps USING (run_id), json_each(steps.result, '$.batches') AS batch"
+        " WHERE models.project = ? AND models.run_id > ? AND models.run_id <= ? AND steps.name = 'snapshot'",
+        new.project, old.run_id or 0, new.run_id or 0,
     )  # fmt: skip
-    return {row["batch"] for row in rows}
+    return sorted({row["name"] for row in rows})
 
 
-def _code(repository: Repository, old: Model, new: Model, metric_file: str) -> dict[str, Any]:
+def _code(repository: Repository, old: Model, new: Model, metric_file: str, *, patch: bool) -> dict[str, Any]:
     paths = ["--", ".", *(f":(exclude){name}" for name in (*MADE, metric_file))]
     numbers = repository.git("diff", "--numstat", "--no-renames", old.revision, new.revision, *paths)
     files = [
@@ -108,8 +109,10 @@ def _code(repository: Repository, old: Model, new: Model, metric_file: str) -> d
         }
         for added, removed, path in (line.split("\t", 2) for line in numbers.splitlines())
     ]
-    patch = repository.git("diff", "--no-color", old.revision, new.revision, *paths)
-    return {"commits": _commits(repository, old, new), "files": files, "patch": patch}
+    found: dict[str, Any] = {"commits": _commits(repository, old, new), "files": files}
+    if patch:
+        found["patch"] = repository.git("diff", "--no-color", old.revision, new.revision, *paths)
+    return found
 
 
 def _commits(repository: Repository, old: Model, new: Model) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """The web server's thread: bound before the daemon says that it is ready, supervised, stopped within a bounded time."""
 
+import gc
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,9 @@ class WebServer:
     def start(self) -> None:
         import uvicorn
 
+        # What is there now stays: collections need not look at it each time, which takes as long as a page.
+        gc.collect()
+        gc.freeze()
         config = uvicorn.Config(
             self._app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11", loop="asyncio",
             server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE,

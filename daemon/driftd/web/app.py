@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,6 +23,7 @@ from driftd.web import actions, alerts, api, health, pages
 from driftd.web.differences import Differences
 from driftd.web.explainer import Explainer
 from driftd.web.guard import Guard
+from driftd.web.rendering import compile_templates
 
 STATIC = Path(__file__).with_name("static")
 
@@ -54,6 +57,9 @@ def create_app(
     app.state.token = token
     app.state.checks = checks
     app.state.explainer = Explainer(executor)
+    anyio.run(
+        anyio.to_thread.run_sync, compile_templates
+    )  # in a thread as pages are made, which loads what threads need
     app.state.differences = Differences(projects)
     return app
 

@@ -30,7 +30,7 @@ class Differences:
         if key not in self._known:
             layout = Layout(journal.path.parent, old.project)
             try:
-                self._known[key] = diff_models(settings, journal, layout, old.version, new.version)
+                self._known[key] = diff_models(settings, journal, layout, old.version, new.version, patch=False)
             except DriftdError as error:
                 return str(error)
             if len(self._known) > REMEMBERED:

@@ -26,3 +26,9 @@ templates = Environment(
 )
 templates.globals |= {"version": __version__, "phases": PHASES, "gain_of": charts.gain, "level_of": charts.level}
 templates.filters |= words.FILTERS
+
+
+def compile_templates() -> None:
+    """Compile every template now, so that the first page is as quick as the others."""
+    for name in templates.list_templates():
+        templates.get_template(name)

@@ -1,6 +1,5 @@
 """What happened in a project, as a line of time."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -27,14 +26,12 @@ def timeline(journal: Journal, project: str, limit: int = LIMIT) -> list[Entry]:
     entries: list[Entry] = []
     for incident in tables.incidents.all(journal, "project = ?", project, order=last):
         entries += _of_incident(incident)
-    models = {model.id: model for model in tables.models.all(journal, "project = ?", project)}
-    made = {model.run_id: model for model in models.values()}
     for run in tables.runs.all(journal, "project = ?", project, order=last):
-        entries.append(_of_run(run, made.get(run.id)))
-    for assignment in tables.assignments.all(journal, "project = ?", project, order=last):
-        entries += _of_assignment(assignment, models[assignment.model_id])
+        entries.append(_of_run(run, tables.models.first(journal, "run_id = ?", run.id)))
+    for assignment in tables.assignments.all(journal, "project = ? AND run_id IS NULL", project, order=last):
+        entries.append(_of_assignment(assignment, tables.models.get(journal, assignment.model_id)))
     failed = tables.hooks.all(journal, "project = ? AND state = 'failed'", project, order=last)
-    entries += [_of_hook(hook, models, journal) for hook in failed]
+    entries += [_of_hook(hook, journal) for hook in failed]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]
 
 
@@ -61,16 +58,15 @@ def _of_run(run: Run, model: Model | None) -> Entry:
     return Entry(at=at, kind=run.state.value, id=run.id, version=version, text=text)
 
 
-def _of_hook(hook: HookRow, models: Mapping[int, Model], journal: Journal) -> Entry:
-    version = models[tables.assignments.get(journal, hook.assignment_id).model_id].version
+def _of_hook(hook: HookRow, journal: Journal) -> Entry:
+    assignment = tables.assignments.get(journal, hook.assignment_id)
+    version = tables.models.get(journal, assignment.model_id).version
     text = f"{hook.kind} {hook.title} was given up: {hook.error}"
     return Entry(at=when(hook.ended_at or hook.due_at), kind="hook", id=None, version=version, text=text)
 
 
-def _of_assignment(assignment: Assignment, model: Model) -> list[Entry]:
-    """A promotion is told by its run already."""
-    if assignment.run_id is not None:
-        return []
+def _of_assignment(assignment: Assignment, model: Model) -> Entry:
+    """Tell of a change of the champion that no run tells of."""
     text = f"{model.version} went into production: {assignment.cause}"
     at = when(assignment.assigned_at)
-    return [Entry(at=at, kind="model", id=assignment.run_id, version=model.version, text=text)]
+    return Entry(at=at, kind="model", id=None, version=model.version, text=text)
