@@ -39,10 +39,11 @@ def check(
     from driftd.detect.settings import DriftSettings
 
     settings = DriftSettings(min_effect=min_effect, ignore=tuple(ignore or ()), thresholds=thresholds(threshold))
-    with output.busy("comparing"):
+    with output.busy("comparing", quiet=as_json):
         found = compare(reference, current, alpha, settings)
+        report = _report(reference, current, settings, found) if html else ""
     if html:
-        output.write_file(html, _report(reference, current, settings, found))
+        output.write_file(html, report)
     if as_json:
         import msgspec
 
@@ -86,20 +87,22 @@ def _report(reference: Path, current: Path, settings: "DriftSettings", found: "C
 
 
 def show(said: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
-    table = Table("column", "kind", "drift", "effect", "strongest evidence", box=None, header_style="bold")
+    from driftd.cli import output
+
+    rows = []
     for column in sorted(said["columns"], key=lambda each: (not each["drift"], -each["effect"])):
         tested = [each for each in column["statistics"] if each["p_value"] is not None]
         best = min(tested, key=lambda each: each["p_value"], default=None)
         why = f"{best['name']} {best['value']:.3g}, p {best['p_value']:.2g}" if best else "not tested"
-        mark = "[bold red]yes[/]" if column["drift"] else "no"
-        table.add_row(column["name"], column["kind"], mark, f"{column['effect']:.3f}", why)
-    console.print(table)
+        mark = output.text("yes", "bold red") if column["drift"] else "no"
+        rows.append((column["name"], column["kind"], mark, f"{column['effect']:.3f}", why))
+    output.show_table(("column", "kind", "drift", "effect", "strongest evidence"), rows, right=("effect",))
     for note in (*said["problems"], *said["notes"]):
-        console.print(f"  {note}", style="dim", highlight=False)
-    rows = said["rows"]
-    word = "[bold red]drift[/]" if said["drift"] else "no drift"
-    console.print(f"{word}: p {said['p_value']:.2g} over all, {rows['current']} rows against {rows['reference']}")
+        output.say(output.text(f"  {note}", "dim"))
+    word = ("drift", "bold red") if said["drift"] else ("no drift", "")
+    held = said["rows"]
+    output.say(
+        Text.assemble(word, f": p {said['p_value']:.2g} over all, {held['current']} rows against {held['reference']}")
+    )

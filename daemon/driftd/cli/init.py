@@ -62,7 +62,8 @@ def _create(folder: Path, remote: str | None) -> None:
     from driftd import adopt
     from driftd.cli import output
 
-    adopt.create(folder, remote)
+    with output.busy("making the project"):
+        adopt.create(folder, remote)
     output.show_facts({
         "project": f"{folder}: a DVC repository with the stages preprocess, train, evaluate; committed",
         "settings": folder / "driftd.yaml",
@@ -98,7 +99,8 @@ def _adopt(repository: Path, file: Path) -> None:
         from driftd.errors import UsageError
 
         raise UsageError(f"{file} exists already", remedy="move it away, or name another file with --output")
-    proposal = adopt.propose(repository)
+    with output.busy("looking at the repository"):
+        proposal = adopt.propose(repository)
     adopt.write(proposal, file)
     _tell(proposal, file)
     settings = config.load(file)

@@ -23,6 +23,19 @@ def complete_project(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in settings.projects if name.startswith(incomplete)]
 
 
+def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Offer the models that the journal knows, as PROJECT@v2.0.0."""
+    from driftd.cli.state import looking
+    from driftd.journal import tables
+
+    try:
+        with looking(ctx.params.get("config")) as state:
+            names = [f"{model.project}@{model.version}" for model in tables.models.all(state.journal, order="id DESC")]
+    except DriftdError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
 Config = Annotated[
     Path | None,
     typer.Option(

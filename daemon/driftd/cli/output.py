@@ -1,10 +1,10 @@
 """How commands speak: tables that fit a terminal of 80 columns and are plain text in a pipe, or one JSON document."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import typer
@@ -15,6 +15,7 @@ from rich.text import Text
 from driftd.errors import OperationError
 from driftd.observe.text import clean, short
 
+T = TypeVar("T")
 STYLES = {
     "watching": "green", "promoted": "green", "closed": "green", "done": "green", "active": "green",
     "warning": "yellow", "incident": "yellow", "open": "yellow", "unresolved": "yellow", "waiting": "yellow",
@@ -65,10 +66,43 @@ def show_facts(facts: Mapping[str, object]) -> None:
     console().print(grid)
 
 
-def busy(what: str) -> AbstractContextManager[object]:
-    """Show that something goes on, where a person looks at it."""
+def watched(lines: Console, *, quiet: bool = False) -> Console | None:
+    """Return where progress is shown: nowhere in pipes or beside `--json`, and between the lines where these are on the terminal too."""
     errors = Console(stderr=True, markup=False)
-    return errors.status(what) if errors.is_terminal else nullcontext()
+    if quiet or not errors.is_terminal:
+        return None
+    return lines if lines.is_terminal else errors
+
+
+def busy(what: str, *, quiet: bool = False) -> AbstractContextManager[object]:
+    """Show that something goes on, where a person looks at it."""
+    place = watched(console(), quiet=quiet)
+    return place.status(what) if place else nullcontext()
+
+
+def track(
+    items: Iterable[T],
+    what: str,
+    place: Console | None,
+    *,
+    total: int | None = None,
+    done: Callable[[T], int | None] | None = None,
+) -> Iterator[T]:
+    """Yield items and show how far it is; `done` tells that of an item (None: not), otherwise each counts one."""
+    if place is None:
+        yield from items
+        return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    number = TextColumn("{task.completed:,.0f}" + (f" of {total:,}" if total else ""))
+    bar = [BarColumn()] if total else []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), *bar, number, TimeElapsedColumn())
+    with Progress(*columns, console=place, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        for number_of, item in enumerate(items, 1):
+            yield item
+            if (far := done(item) if done else number_of) is not None:
+                progress.update(task, completed=far)
 
 
 def write_file(path: Path, content: str) -> None:

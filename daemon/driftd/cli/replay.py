@@ -11,6 +11,7 @@ from driftd.cli.options import Ignore, Prediction, Threshold, Truth, score, thre
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.console import Console
 
     from driftd.detect.settings import DriftSettings
     from driftd.detect.tune import Tried
@@ -49,6 +50,7 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a window, or a setting.")] = False,
 ) -> None:
     """Back-test detection on a recorded stream; no line depends on later rows."""
+    from driftd.cli import output
     from driftd.detect.settings import DriftSettings
 
     settings = DriftSettings(
@@ -60,14 +62,19 @@ def replay(
         thresholds(threshold),
         score(label, prediction),
     )
+    console = output.console()
+    place = output.watched(console, quiet=as_json)
     if tune:
+        from driftd.detect.tune import BUDGETS, FLOORS
         from driftd.detect.tune import tune as try_all
 
         tried = try_all(lambda each: judge(stream, each, reference_rows, reset), settings, change or ())
+        tried = output.track(tried, "settings tried", place, total=len(BUDGETS) * len(FLOORS))
         say_json(each.to_json() for each in tried) if as_json else show_tried(tried, known=len(change or ()))
         return
     lines = judge(stream, settings, reference_rows, reset)
-    say_json(lines) if as_json else show(lines)
+    lines = output.track(lines, "rows judged", place, done=lambda line: line.get("row_end"))
+    say_json(lines) if as_json else show(lines, console)
 
 
 def say_json(lines: Iterable[dict[str, Any]]) -> None:
@@ -93,45 +100,47 @@ def judge(stream: Path, settings: "DriftSettings", reference_rows: int, reset: R
     return replay_daemon(batches, schema.columns, settings, reference_rows=reference_rows, again=again)
 
 
-def show(lines: Iterator[dict[str, Any]]) -> None:
-    from rich.console import Console
+def show(lines: Iterable[dict[str, Any]], console: "Console") -> None:
+    from rich.text import Text
 
-    console = Console()
+    from driftd.observe.text import clean
+
     windows = unarmed = alarms = 0
     for line in lines:
         if "incident" in line:
-            console.print(f"  incident {line['incident']}: {told(line)}", highlight=False)
+            console.print(f"  incident {line['incident']}: {told(line)}")
             continue
         windows += 1
         unarmed += not line["armed"]
         alarms += line["drift"]
-        if line["drift"]:
-            moved = ", ".join(f"{c['name']} {c['effect']:.2f}" for c in line["columns"] if c["drift"])
-            console.print(f"row {line['row_end']}: [bold red]drift[/] in {moved}; evidence {line['evidence']:.3g}")
-        elif (decay := line.get("decay")) and decay["alarm"]:
-            console.print(
-                f"row {line['row_end']}: [bold red]the model's loss rose[/] from {decay['before']:.3f} to {decay['now']:.3f}"
-            )
-        elif line["quality"]:
-            console.print(f"row {line['row_end']}: [bold yellow]broken data[/]: {'; '.join(line['problems'])}")
+        if said := alarm(line):
+            what, style, why = said
+            console.print(Text.assemble(f"row {line['row_end']}: ", (what, f"bold {style}"), f" {clean(why)}"))
     console.print(f"{windows} windows, {alarms} alarms, {unarmed} windows not judged")
+
+
+def alarm(line: dict[str, Any]) -> tuple[str, str, str] | None:
+    """Return what a window raised, its colour, and why."""
+    if line["drift"]:
+        moved = ", ".join(f"{c['name']} {c['effect']:.2f}" for c in line["columns"] if c["drift"])
+        return "drift", "red", f"in {moved}; evidence {line['evidence']:.3g}"
+    if (decay := line.get("decay")) and decay["alarm"]:
+        return "the model's loss rose", "red", f"from {decay['before']:.3f} to {decay['now']:.3f}"
+    return ("broken data", "yellow", "; ".join(line["problems"])) if line["quality"] else None
 
 
 def told(incident: dict[str, Any]) -> str:
     """Say what an incident was."""
     if incident["regime"] is not None:
-        return f"[bold]recurring[/], regime {incident['regime']} has come back, since row {incident['onset_row']}"
-    return f"[bold]{incident['pattern']}[/], since row {incident['onset_row']}"
+        return f"recurring, regime {incident['regime']} has come back, since row {incident['onset_row']}"
+    return f"{incident['pattern']}, since row {incident['onset_row']}"
 
 
 def show_tried(tried: Iterable["Tried"], known: int) -> None:
     """Print a table of settings; the changes that they found only where some are known."""
-    from rich.progress import track
-
     from driftd.cli import output
-    from driftd.detect.tune import BUDGETS, FLOORS
 
-    done = list(track(tried, "judging", total=len(BUDGETS) * len(FLOORS), console=output.console(), transient=True))
+    done = list(tried)
     head = ["floor", "budget", *(["found", "delay", "others"] if known else []), "alarms", "at row"]
     rows: list[list[object]] = []
     for each in done:

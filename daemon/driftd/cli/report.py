@@ -35,6 +35,7 @@ def report(
             if found and found.project != name:
                 raise UsageError(f"this is of the project {found.project}", remedy=f"driftd report {found.project} ...")
         material = of_incident(state.journal, state.folder, about) if about else None
-        written = answer_report(state.journal, about, answer, told(material) if material else [])
+        with output.busy("explaining"):
+            written = answer_report(state.journal, about, answer, told(material) if material else [])
     output.write_file(html, written)
     output.say(f"{html} is written: open it in a browser")

@@ -28,7 +28,8 @@ def ask(
         project = find(state)
         [request_id] = asking.ask(state.journal.path, kind, [(project, {**arguments, "by": _person()})])
         running = owner(state.folder) is not None
-        request = _answered(state.journal, request_id, PATIENCE if wait and running else 0.0)
+        with output.busy("waiting for the daemon's answer", quiet=as_json or not (wait and running)):
+            request = _answered(state.journal, request_id, PATIENCE if wait and running else 0.0)
     if as_json:
         output.say_json(request)
     elif request.state is RequestState.WAITING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from driftd.cli.options import Config, Json
+from driftd.cli.options import Config, Json, complete_model
 
 if TYPE_CHECKING:
     from driftd.observe.views import ModelView, RunView
@@ -17,7 +17,12 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    what: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="Number of a run, or a model: PROJECT@v2.0.0.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|MODEL", autocompletion=complete_model, help="Number of a run, or a model: PROJECT@v2.0.0."
+        ),
+    ],
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -40,8 +45,15 @@ def show(
 
 
 def diff(
-    old: Annotated[str, typer.Argument(metavar="MODEL", help="PROJECT@v1.0.0, or v1.0.0 where one project has it.")],
-    new: Annotated[str, typer.Argument(metavar="MODEL", help="The model to compare it with.")],
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", autocompletion=complete_model, help="PROJECT@v1.0.0, or v1.0.0 where one project has it."
+        ),
+    ],
+    new: Annotated[
+        str, typer.Argument(metavar="MODEL", autocompletion=complete_model, help="The model to compare it with.")
+    ],
     config: Config = None,
     patch: Annotated[bool, typer.Option("--patch", help="Show the lines of code that changed.")] = False,
     as_json: Json = False,

@@ -17,7 +17,10 @@ def verify(config: Config = None, as_json: Json = False) -> None:
     from driftd.projects.verify import verify as check
 
     with looking(config) as state:
-        findings = check(state.settings, state.journal)
+        place = output.watched(output.console(), quiet=as_json)
+        findings = check(
+            state.settings, state.journal, lambda files: output.track(files, "files read", place, total=len(files))
+        )
     if as_json:
         output.say_json({"ok": not findings, "findings": findings})
     elif findings:

@@ -1,7 +1,7 @@
 """Proves that journal, files, git tags and the pointer agree. It reads only, and reports everything that it finds."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -21,8 +21,10 @@ class Finding:
     message: str
 
 
-def verify(settings: Settings, journal: Journal) -> list[Finding]:
-    """Check the journal itself, then every project that it knows and the settings name."""
+def verify(
+    settings: Settings, journal: Journal, track: Callable[[Sequence[File]], Iterable[File]] = iter
+) -> list[Finding]:
+    """Check the journal itself, then every project that it knows and the settings name; `track` watches files being read."""
     found = [Finding(None, f"journal: {row['integrity_check']}") for row in journal.rows("PRAGMA integrity_check")]
     found = [finding for finding in found if not finding.message.endswith(": ok")]
     found += [Finding(None, f"journal: a row of {row['table']} names a row of {row['parent']} that is not there")
@@ -30,16 +32,18 @@ def verify(settings: Settings, journal: Journal) -> list[Finding]:
     for name, project in settings.projects.items():
         if tables.projects.first(journal, "name = ?", name) is not None:
             layout = Layout(settings.state_dir, name)
-            for check in (_files, _windows, _profiles):
-                found += [Finding(name, message) for message in check(journal, layout)]
-            found += [Finding(name, message) for message in _models(journal, layout, project)]
+            checks = (
+                _files(journal, layout, track), _windows(journal, layout), _profiles(journal, layout),
+                _models(journal, layout, project),
+            )  # fmt: skip
+            found += [Finding(name, message) for check in checks for message in check]
     return found
 
 
-def _files(journal: Journal, layout: Layout) -> Iterator[str]:
+def _files(journal: Journal, layout: Layout, track: Callable[[Sequence[File]], Iterable[File]]) -> Iterator[str]:
     """Every admitted file is where its row says, with the content that was admitted."""
     held = (FileState.ADMITTED, FileState.QUARANTINED)
-    for file in tables.files.all(journal, "project = ? AND state IN (?, ?)", layout.project, *held):
+    for file in track(tables.files.all(journal, "project = ? AND state IN (?, ?)", layout.project, *held)):
         path = Path(os.fsdecode(file.location))
         try:
             with path.open("rb") as content:
