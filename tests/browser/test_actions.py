@@ -76,6 +76,13 @@ def test_a_button_becomes_a_request(browser, site, journal, page, button, wanted
     assert arguments == wanted[2] | {"by": "somebody with the token"}
 
 
+def test_a_page_asks_for_the_token_once(browser, site):
+    browser.look(size=DESKTOP)
+    for page in ("/projects/orders", "/projects/invoices", "/runs/7", "/incidents/4"):
+        browser.open(site + page)
+        assert browser.ask("document.querySelectorAll('[name=token]').length") == 1, page
+
+
 def test_a_refused_file_is_tried_again(browser, site, journal):
     browser.look(size=DESKTOP)
     browser.open(f"{site}/projects/invoices/intake")

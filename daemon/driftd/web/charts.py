@@ -7,7 +7,7 @@ from itertools import groupby
 from driftd.observe.views import WindowView
 from driftd.observe.views.heat import HeatView
 
-SLOTS = 60  # windows for which there is always room, so that few of them do not look like many
+SLOTS = (15, 30, 60)  # windows for which there is room, so that few do not look like many, and do not get lost either
 WIDTH, HEIGHT, TOP = 10, 80, 16  # room of a window, from the base to the threshold, above the threshold
 GAP = 2
 HIGHEST = 1 + TOP / HEIGHT  # levels above the threshold are cut off here
@@ -37,12 +37,17 @@ class Chart:
     threshold: int
 
 
+def slots(windows: int) -> int:
+    """Return for how many windows a chart of so many has room."""
+    return next((each for each in SLOTS if each >= windows), windows)
+
+
 def bars(windows: Sequence[WindowView]) -> Chart:
     """Draw windows that come the newest first."""
-    slots = max(SLOTS, len(windows))
-    first = slots - len(windows)
+    room = slots(len(windows))
+    first = room - len(windows)
     drawn = [_bar((first + place) * WIDTH, window) for place, window in enumerate(reversed(windows))]
-    return Chart(drawn, slots * WIDTH, HEIGHT + TOP, TOP)
+    return Chart(drawn, room * WIDTH, HEIGHT + TOP, TOP)
 
 
 def _bar(x: int, window: WindowView) -> Bar:
@@ -78,8 +83,7 @@ def level(effect: float) -> int:
 
 def strips(heat: HeatView) -> list[list[Bar]]:
     """Draw each column's effects as one strip; neighbours of one colour are one rectangle."""
-    slots = max(SLOTS, len(heat.windows))
-    first = slots - len(heat.windows)
+    first = slots(len(heat.windows)) - len(heat.windows)
     return [
         [
             _cell(first, [(place, heat.windows[place], effect) for place, effect in group], key)

@@ -24,7 +24,13 @@ templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-templates.globals |= {"version": __version__, "phases": PHASES, "gain_of": charts.gain, "level_of": charts.level}
+templates.globals |= {
+    "version": __version__,
+    "phases": PHASES,
+    "gain_of": charts.gain,
+    "level_of": charts.level,
+    "slots": charts.slots,
+}
 templates.filters |= words.FILTERS
 
 
