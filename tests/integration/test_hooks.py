@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import HookState, RunState
 from driftd.projects.aftermath import Aftermath
+from support.daemon import wait_until
 from support.project import tool
 from support.retraining import Retraining, contents
 
@@ -224,6 +226,33 @@ def test_a_stop_leaves_the_hook_to_the_next_start(back, tmp_path):
     assert [state for *_, state in states(kinds)] == [HookState.WAITING]
     call(kinds)
     assert [state for *_, state in states(kinds)] == [HookState.DONE]
+
+
+CALLED = """
+import sys; from pathlib import Path
+from driftd.projects.aftermath import Aftermath; from support.retraining import Retraining
+kinds = Retraining(Path(sys.argv[1]), Path(sys.argv[2]))
+kinds.clock.now += 1000
+after = Aftermath(kinds.name, kinds.journal, kinds.runner, lambda: None)
+after.step(); after._thread.join()
+"""
+
+
+def test_a_daemon_that_is_killed_in_a_hook_calls_it_again_and_the_promotion_stands(started, repository, tmp_path):
+    said = tmp_path / "said"
+    kinds = started({"command": ["sh", "-c", f"echo $$ >> {said}; [ $(wc -l < {said}) -gt 1 ] || sleep 600"]})
+    words = [sys.executable, "-c", CALLED, repository, kinds.state_dir]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(words, env=env) as daemon:
+        wait_until(said.exists, what="the hook is called")
+        wait_until(lambda: said.read_text().endswith("\n"), what="the hook has said who it is")
+        daemon.kill()
+    wait_until(lambda: not Path("/proc", said.read_text().strip()).exists(), what="nothing of the hook is left")
+    [row] = tables.hooks.all(kinds.journal)
+    assert (row.state, kinds.layout.current.readlink().name) == (HookState.WAITING, "v1.0.0")
+    call(kinds)
+    assert [state for *_, state in states(kinds)] == [HookState.DONE]
+    assert len(said.read_text().split()) == 2
 
 
 def test_pushes_let_a_fresh_clone_have_data_and_model(started, repository, tmp_path):

@@ -83,7 +83,10 @@ class Retraining:
     def arrive(self, number: int, kinds: str, *, each: int = 20) -> None:
         """Let a file arrive whose rows are one window."""
         path = write_rows(self.state_dir / "processed" / f"{number}.csv", kinds, start=number * 10_000, each=each)
-        rows = each * len(kinds)
+        self.admit(number, path, each * len(kinds))
+
+    def admit(self, number: int, path: Path, rows: int) -> None:
+        """Let the rows of a file be one window."""
         with self.journal.write():
             file = tables.files.add(
                 self.journal, project=self.name, name=path.name, location=os.fsencode(path), rows=rows, windowed=rows,
