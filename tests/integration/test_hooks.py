@@ -17,6 +17,7 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import HookState, RunState
 from driftd.projects.aftermath import Aftermath
+from support import s3
 from support.daemon import wait_until
 from support.project import tool
 from support.retraining import Retraining, contents
@@ -255,13 +256,20 @@ def test_a_daemon_that_is_killed_in_a_hook_calls_it_again_and_the_promotion_stan
     assert len(said.read_text().split()) == 2
 
 
-def test_pushes_let_a_fresh_clone_have_data_and_model(started, repository, tmp_path):
-    bare, remote = tmp_path / "origin.git", tmp_path / "remote"
+@pytest.fixture
+def storage():
+    with s3.bucket("models") as url:
+        yield url
+
+
+def test_pushes_to_s3_and_git_let_a_fresh_clone_have_data_and_model(started, repository, tmp_path, storage):
+    bare = tmp_path / "origin.git"
     tool(repository, "git", "init", "-q", "--bare", str(bare))
     tool(repository, "git", "remote", "add", "origin", str(bare))
     tool(repository, "git", "push", "-q", "origin", "main")
-    tool(repository, "dvc", "remote", "add", "storage", str(remote))
+    tool(repository, "dvc", "remote", "add", "storage", "s3://models/kinds")
     tool(repository, "git", "commit", "-q", "-a", "-m", "A remote")
+    s3.use(repository, storage)
     tool(repository, "git", "tag", "-a", "mine@v1.0.0", "-m", "another project's")
     kinds = started({"dvc_push": "storage"}, {"git_push": "origin"})
     promote(kinds)
@@ -275,6 +283,7 @@ def test_pushes_let_a_fresh_clone_have_data_and_model(started, repository, tmp_p
     clone = tmp_path / "clone"
     tool(tmp_path, "git", "clone", "-q", str(bare), str(clone))
     tool(clone, "git", "checkout", "-q", "kinds@v2.0.0")
+    s3.use(clone, storage)
     tool(clone, "dvc", "pull", "-q", "-r", "storage")
     assert contents(clone / "model", (clone / "model").rglob("*")) == kinds.served()
     assert len(list((clone / "data").iterdir())) == 2
