@@ -16,6 +16,7 @@ COMMANDS = (
     "run",
     "check",
     "replay",
+    "backtest",
     "status",
     "show",
     "report",

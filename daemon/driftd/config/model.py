@@ -151,6 +151,10 @@ class Scorer(Section):
                 raise ValueError(f"the command has no {place}: where the file is that it reads or writes")
         return self
 
+    def words(self, rows: Path, results: Path) -> list[str]:
+        """Return the command for these files."""
+        return [word.replace("{rows}", str(rows)).replace("{results}", str(results)) for word in self.command or ()]
+
 
 class Drift(Section):
     """When a change is a drift."""

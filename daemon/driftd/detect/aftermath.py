@@ -97,6 +97,10 @@ class Aftermath:
         if verdict.change and verdict.columns:
             self._alarm = Alarm(reference, {c.name: c.effect for c in verdict.columns if c.drift}), row_end
 
+    def forget(self) -> None:
+        """Leave the windows before a new reference behind: its counts are of other cells."""
+        self._recent.clear()
+
     def tell(self, windows: Sequence[Window]) -> dict[str, Any]:
         """Say what the alarm was, from the windows that begin with the one that alarmed; what came before is forgotten."""
         assert self._alarm is not None  # noqa: S101  # `waiting` is asked first

@@ -31,6 +31,32 @@ class Weighed:
     history: History
 
 
+class Watch:
+    """What the daemon does with the losses of one champion, window by window."""
+
+    def __init__(self, first: Sequence[float], settings: DriftSettings) -> None:
+        self._settings = settings
+        self._reference = accepted(first, settings) if first else None
+        self._history = History()
+        self._scored: list[tuple[int, Sequence[float]]] = []  # since the reference, or since the rise
+
+    def weigh(self, window: int, losses: Sequence[float]) -> tuple[int, Verdict] | None:
+        """Take the losses of a window; at an alarm return the window with which the rise began, and what was said."""
+        self._scored.append((window, losses))
+        if self._reference is None:
+            collected = [loss for _, each in self._scored for loss in each]
+            if len(collected) >= self._settings.rows_to_watch:
+                self._reference, self._history, self._scored = accepted(collected, self._settings), History(), []
+            return None
+        done = weigh(self._reference, self._history, losses, self._settings)
+        self._reference, self._history = done.reference, done.history
+        if not done.decay.alarm:
+            return None
+        self._scored = self._scored[-1 - done.onset :]
+        self._reference = None
+        return self._scored[0][0], verdict_of(done, self._settings)
+
+
 def accepted(losses: Sequence[float], settings: DriftSettings) -> Reference:
     """Make a reference of the losses that a model was accepted with, in the order of their rows."""
     rows = _batch(losses)

@@ -18,6 +18,9 @@ from driftd.detect.verdict import Verdict
 from driftd.profile import Profile
 from driftd.profile.features import Column
 
+Window = Sequence[pa.RecordBatch]
+Again = Callable[[int, int], Iterable[pa.RecordBatch]]
+
 
 @dataclass
 class Stream:
@@ -101,49 +104,83 @@ def replay_daemon(
     settings: DriftSettings,
     *,
     reference_rows: int,
-    again: Callable[[int, int], Iterable[pa.RecordBatch]],
+    again: Again,
 ) -> Iterator[dict[str, Any]]:
-    """Judge windows; after an alarm those of the new regime are collected until there are enough to go on.
-
-    `again` gives rows of the stream once more, from this one on this many: a regime may have begun long before its alarm, and windows
-    are not held for that.
-    """
+    """Judge windows; after an alarm those of the new regime are collected until there are enough to go on."""
     stream = Stream(iter(batches))
     rows = stream.take(reference_rows)
     if rows is None:
         return
-    reference, history, aftermath = _build(rows, columns, settings), History(), Aftermath(settings)
+    follower = Follower(rows, columns, settings, again)
     del rows  # they may be large
-    begun = stream.position
-    regime: list[list[pa.RecordBatch]] | None = None
-    since: list[list[pa.RecordBatch]] = []
     while window := stream.take(settings.window_rows):
-        if regime is not None:
-            regime.append(window)
-            since.append(window)
-            yield _line(stream.position, Verdict(armed=False, reason=COLLECTING))
-            found = _watchable(regime, columns, settings)
-            if aftermath.waiting and (found is not None or len(since) >= AFTER):
-                yield aftermath.tell(since)
-            if found is not None:
-                reference, history, regime = found, History(), None
-                begun = stream.position
-            continue
-        counted = Profile.of(reference.layout, with_loss(window, reference.score))
-        done = step(reference, history, counted, settings)
-        aftermath.judged(reference, counted, done.verdict, stream.position)
-        reference, history = done.reference, done.history
-        yield _line(stream.position, done.verdict)
+        yield from follower.judge(window)
+    yield from follower.end()
+
+
+class Follower:
+    """What the daemon does with the windows of a stream, one at a time.
+
+    `again` gives rows of the stream once more, from this one on this many: a regime may have begun long before its alarm, and windows
+    are not held for that. `regime` is the row with which the regime began that the last window alarmed at; None where it did not.
+    """
+
+    def __init__(
+        self, rows: Sequence[pa.RecordBatch], columns: Sequence[Column], settings: DriftSettings, again: Again
+    ) -> None:
+        self._columns = columns
+        self._settings = settings
+        self._again = again
+        self._reference, self._history = _build(rows, columns, settings), History()
+        self._aftermath = Aftermath(settings)
+        self._collected: list[Window] | None = None
+        self._since: list[Window] = []
+        self.position = self._begun = sum(batch.num_rows for batch in rows)
+        self.regime: int | None = None
+
+    def judge(self, window: Window) -> Iterator[dict[str, Any]]:
+        """Take the next window and say what there is to say."""
+        self.position += self._settings.window_rows
+        self.regime = None
+        if self._collected is not None:
+            yield from self._collect(self._collected, window)
+            return
+        counted = Profile.of(self._reference.layout, with_loss(window, self._reference.score))
+        done = step(self._reference, self._history, counted, self._settings)
+        self._aftermath.judged(self._reference, counted, done.verdict, self.position)
+        self._reference, self._history = done.reference, done.history
         if done.verdict.change:
             back = 1 + (done.verdict.onset_windows_back or 0)
-            first = max(stream.position - back * settings.window_rows, begun)
-            regime = windows_of(again(first, stream.position - first), settings.window_rows)
-            since = [window]
-    if aftermath.waiting:
-        yield aftermath.tell(since)
+            self.leave(self.position - back * self._settings.window_rows, window)
+        yield _line(self.position, done.verdict)
+
+    def leave(self, first: int, window: Window) -> None:
+        """Collect a new regime, which began with a row, from the window that was just judged on."""
+        self.regime = max(first, self._begun)
+        rows = self._again(self.regime, self.position - self.regime)
+        if self._collected is None or not self._aftermath.waiting:  # else an alarm waits for the windows since it
+            self._since = [window]
+        self._collected = windows_of(rows, self._settings.window_rows)
+
+    def end(self) -> Iterator[dict[str, Any]]:
+        """Say what is left to say when the stream has ended."""
+        if self._aftermath.waiting:
+            yield self._aftermath.tell(self._since)
+
+    def _collect(self, collected: list[Window], window: Window) -> Iterator[dict[str, Any]]:
+        collected.append(window)
+        self._since.append(window)
+        yield _line(self.position, Verdict(armed=False, reason=COLLECTING))
+        found = _watchable(collected, self._columns, self._settings)
+        if self._aftermath.waiting and (found is not None or len(self._since) >= AFTER):
+            yield self._aftermath.tell(self._since)
+        if found is not None:
+            self._reference, self._history, self._collected = found, History(), None
+            self._begun = self.position
+            self._aftermath.forget()
 
 
-def windows_of(batches: Iterable[pa.RecordBatch], rows: int) -> list[list[pa.RecordBatch]]:
+def windows_of(batches: Iterable[pa.RecordBatch], rows: int) -> list[Window]:
     """Cut rows into whole windows."""
     stream = Stream(iter(batches))
     return list(iter(lambda: stream.take(rows), None))
@@ -161,9 +198,7 @@ def last(batches: Sequence[pa.RecordBatch], rows: int) -> list[pa.RecordBatch]:
     return list(kept)
 
 
-def _watchable(
-    regime: Sequence[Sequence[pa.RecordBatch]], columns: Sequence[Column], settings: DriftSettings
-) -> Reference | None:
+def _watchable(regime: Sequence[Window], columns: Sequence[Column], settings: DriftSettings) -> Reference | None:
     """Make a reference of a regime, if it is ready."""
     rows = [batch for window in regime for batch in window]
     have = sum(batch.num_rows for batch in rows)

@@ -63,12 +63,17 @@ def alarm(
     detail = {**found.detail, "verdict": verdict, "alarms": [*found.detail.get("alarms", []), window]}
     state = found.state if found.state is IncidentState.RUNNING else IncidentState.OPEN
     tables.incidents.set(
-        journal, "id = ?", found.id, kind=next((k for k in ALARMS if k in (kind, found.kind)), kind), state=state, detail=detail, summary=summary,
+        journal, "id = ?", found.id, kind=leading(kind, found.kind), state=state, detail=detail, summary=summary,
         window=window, onset_window=onset, retry_rows=None,
         reference_id=found.reference_id or reference_id,
     )  # fmt: skip
     journal.emit("incident-moved", project=project, subject=found.id, window=window, onset=onset, summary=summary)
     return found.id
+
+
+def leading(kind: str, other: str) -> str:
+    """Return the kind of an incident with two reasons."""
+    return next((each for each in ALARMS if each in (kind, other)), kind)
 
 
 def harmed(journal: Journal, project: str, window: int, onset: int, verdict: dict[str, Any]) -> int:

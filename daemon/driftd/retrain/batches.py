@@ -1,7 +1,7 @@
 """Rows of windows become files of the dataset. The functions that read rows run in a worker."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from itertools import groupby
@@ -71,7 +71,7 @@ class _Labelled:
         self._labels = labels
         self.left_out = 0
 
-    def only(self, batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+    def only(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         for batch in batches:
             if not self._labels:
                 yield batch
@@ -92,12 +92,17 @@ def _has_label(batch: "pa.RecordBatch", labels: Sequence[str]) -> "pa.BooleanArr
     return mask
 
 
+def labelled(rows: "Iterable[pa.RecordBatch]", labels: Sequence[str]) -> "Iterator[pa.RecordBatch]":
+    """Let rows pass of which at least one label is known."""
+    return _Labelled(labels).only(rows)
+
+
 def write_labelled(spans: Sequence[Span], schema: Schema, labels: Sequence[str], path: Path, like: str) -> int:
     """Write the labelled rows of spans to a file in the form and the spelling of the file `like`; return how many."""
     from driftd.readers import read_spans
     from driftd.readers import write as write_rows
 
-    return write_rows(str(path), schema, _Labelled(labels).only(read_spans(spans, schema)), like=like)
+    return write_rows(str(path), schema, labelled(read_spans(spans, schema), labels), like=like)
 
 
 def count_labelled(spans: Sequence[Span], schema: Schema, labels: Sequence[str]) -> int:

@@ -15,12 +15,12 @@ from driftd.readers import Schema, Span
 from driftd.retrain import batches, dataset, stages
 from driftd.retrain.context import Context
 from driftd.retrain.dataset import Dataset
+from driftd.retrain.scores import loss, newest, read_rows
 from driftd.retrain.worktree import Worktree
 
 NAME = "scorer"  # of the worktree, and of what lies beside it
 PREPARED = Path(".dvc", "tmp", "driftd-scorer")  # in the worktree: what it is prepared for; written last
 LONGEST_LOG = 1 << 20  # bytes after which it begins anew
-LEAST = 30  # test rows of the newest regime that say alone what a model was accepted with
 
 
 def accepted(ctx: Context, model: Model) -> list[float]:
@@ -60,8 +60,7 @@ def _results(ctx: Context, tree: Worktree, scorer: Scorer, rows: Path) -> Path:
         return tree.root / (ctx.settings.promote.per_row or "")
     results = _folder(ctx) / "results.jsonl"
     results.unlink(missing_ok=True)
-    words = [word.replace("{rows}", str(rows)).replace("{results}", str(results)) for word in scorer.command or ()]
-    stages.call(ctx.dvc, tree.root, words, "drift.scorer")
+    stages.call(ctx.dvc, tree.root, scorer.words(rows, results), "drift.scorer")
     return results
 
 
@@ -136,8 +135,4 @@ def _write(spans: list[Span], columns: list[dict[str, Any]], named: Sequence[str
 
 
 def _losses(path: Path, better: str, files: Sequence[str]) -> list[float]:
-    from driftd.retrain.scores import loss, read_rows  # in a worker: there may be many
-
-    rows = read_rows(path)
-    newest = [row for row in rows if row.file in files]
-    return [loss(row, better) for row in (newest if len(newest) >= LEAST else rows)]
+    return [loss(row, better) for row in newest(read_rows(path), files)]  # in a worker: there may be many

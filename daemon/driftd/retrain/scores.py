@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,6 +12,8 @@ import msgspec
 import yaml
 
 from driftd.errors import RepositoryError
+
+LEAST = 30  # test rows of the newest regime that say alone what a model was accepted with
 
 
 class RowResult(msgspec.Struct, frozen=True):
@@ -94,6 +96,12 @@ def read_rows(path: Path) -> list[RowResult]:
             remedy='write {"row": ROW ID, "file": FILE, "counts": {LABEL: [tp, fp, fn]}} or {"row", "file", "value"}',
         ) from error
     return found
+
+
+def newest(results: list[RowResult], files: Collection[str]) -> list[RowResult]:
+    """Return the results that say what a model was accepted with: those on rows of the newest regime, or all where they are few."""
+    found = [result for result in results if result.file in files]
+    return found if len(found) >= LEAST else results
 
 
 def loss(result: RowResult, better: str = "higher") -> float:

@@ -5,12 +5,15 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from driftd.journal import Journal
 from driftd.observe import views
 from driftd.observe.views import IncidentView, RunView
 from driftd.web.rendering import templates
+
+if TYPE_CHECKING:
+    from driftd.backtest.result import Result
 
 NAMES = ("the reference", "the incident's windows")
 STYLE = Path(__file__).parent / "static/style.css"
@@ -48,4 +51,15 @@ def write_report(**values: Any) -> str:
     }
     return templates.get_template("report.html").render(
         given | values, style=style, policy=policy(), icon=icon, made=datetime.now(UTC)
+    )  # fmt: skip
+
+
+def write_backtest(result: "Result") -> str:
+    """Render a backtest as one such file."""
+    from driftd.web.curves import draw
+
+    icon = base64.b64encode(ICON.read_bytes()).decode()
+    return templates.get_template("backtest.html").render(
+        result=result, drawn=draw(result), style=STYLE.read_text(encoding="utf-8"), policy=policy(), icon=icon,
+        made=datetime.now(UTC),
     )  # fmt: skip

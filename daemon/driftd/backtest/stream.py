@@ -1,0 +1,82 @@
+"""A recorded stream: its windows, and rows of it as files in the form of the dataset."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from driftd.backtest.lab import Part
+from driftd.readers import Schema, Span
+from driftd.retrain.batches import labelled, suffixes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OLDER, NEW = "older", "regime"  # what the names of a dataset's files begin with
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Rows in order of time; the first ones make the first model, windows follow. The last rows may be no whole window."""
+
+    path: Path
+    schema: Schema
+    labels: tuple[str, ...]
+    first: int
+    window: int
+    rows: int
+
+    @property
+    def windows(self) -> int:
+        return max(0, (self.rows - self.first) // self.window)
+
+    def part(self, windows: range) -> Part:
+        """Return where windows, numbered from 1, are."""
+        return Part(self.first + (windows.start - 1) * self.window, self.first + (windows.stop - 1) * self.window)
+
+    def read(self, part: Part) -> "Iterator[pa.RecordBatch]":
+        """Yield the rows of a part; of a share those whose identity comes first by a hash."""
+        from driftd.readers import read_spans, row_ids
+
+        for batch in read_spans([Span(str(self.path), part.first, part.last - part.first)], self.schema):
+            if part.share >= 1:
+                yield batch
+                continue
+            import pyarrow as pa
+
+            drawn = [int(identity[-8:], 16) < part.share * 2**32 for identity in row_ids(batch, self.labels)]
+            yield batch.filter(pa.array(drawn))
+
+    def write(self, parts: Sequence[Part], folder: Path, like: Path) -> list[Path]:
+        """Write the labelled rows of parts as files that their content names."""
+        return [self._write(part, folder, like) for part in parts]
+
+    def _write(self, part: Part, folder: Path, like: Path) -> Path:
+        from driftd.readers import write
+
+        suffix = suffixes(like.name)
+        stem = f"{NEW if part.new else OLDER}-{part.first:09}-{part.last:09}-{part.share:g}"
+        found = next(folder.glob(f"{stem}-*{suffix}"), None)
+        if found is None:
+            new = folder / f".{stem}{suffix}"
+            write(str(new), self.schema, labelled(self.read(part), self.labels), like=str(like))
+            with new.open("rb") as file:
+                found = new.rename(folder / f"{stem}-{file_digest(file, 'sha256').hexdigest()[:16]}{suffix}")
+        return found
+
+    def write_windows(self, windows: range, path: Path, like: Path) -> list[int]:
+        """Write the labelled rows of windows into one file; return how many each has."""
+        from driftd.readers import write
+
+        counts: list[int] = []
+
+        def rows() -> "Iterator[pa.RecordBatch]":
+            for window in windows:
+                counts.append(0)
+                for batch in labelled(self.read(self.part(range(window, window + 1))), self.labels):
+                    counts[-1] += batch.num_rows
+                    yield batch
+
+        write(str(path), self.schema, rows(), like=str(like))
+        return counts
