@@ -129,6 +129,12 @@ def test_a_scorer_that_fails_or_is_stopped_harms_nothing_and_a_new_champion_begi
     assert found == [(1, 0, 0.0, found[0][3]), (1, 4, 0.0, 60), (2, 0, 0.0, found[2][3]), (2, 6, 0.0, 60)]
     assert not incidents(kinds)
 
+    kinds.arrive(7, "cd", each=30)
+    use(kinds, "sh", "-c", 'yes \'{"row": "x", "value": 0.4}\' | head -60 > "$1"', "sh", "{results}", "{rows}")
+    scored(kinds)
+    [incident] = tables.incidents.all(kinds.journal)
+    assert incident.summary == "the model's loss rose from 0.000 to 0.600 on 60 labelled rows"
+
 
 def use(kinds, *command):
     """Change the scorer."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from driftd.config import Project
 from driftd.detect.crossing import Weighed, accept, weigh
@@ -186,9 +187,23 @@ class Scorings:
             if done.reference is not None:
                 tables.scorings.set(self.journal, "id = ?", reference.id, reference=done.reference)
             onset = None if since is None else since.id
-            self._said(scoring, done.verdict, detector=done.state, onset=onset)
+            verdict = done.verdict if since is None else self._exact(done.verdict, since, scoring)
+            self._said(scoring, verdict, detector=done.state, onset=onset)
             if since is not None:
-                incidents.harmed(self.journal, self.name, scoring.window, since.window, done.verdict)
+                incidents.harmed(self.journal, self.name, scoring.window, since.window, verdict)
+
+    def _exact(self, verdict: dict[str, Any], since: Scoring, last: Scoring) -> dict[str, Any]:
+        """Put the mean of the losses in place of that of their cells, which know no larger loss than the accepted ones."""
+        span = tables.scorings.all(
+            self.journal,
+            "assignment_id = ? AND id BETWEEN ? AND ? AND loss IS NOT NULL",
+            last.assignment_id,
+            since.id,
+            last.id,
+        )
+        rows = sum(each.rows for each in span)
+        now = sum((each.loss or 0.0) * each.rows for each in span) / rows
+        return {**verdict, "decay": {**verdict["decay"], "now": now, "rows": rows}}
 
     def _begun(self, scoring: Scoring, reference: Scoring, back: int) -> Scoring:
         """Return the scoring with which a rise began."""
