@@ -1,4 +1,4 @@
-"""Power: known changes in one column of ten, and broken data; how many windows until an alarm, or a quality incident?
+"""Power: known changes in one column of ten, between columns, in texts and entities, and broken data; how many windows to an alarm?
 
     python benchmarks/power.py [--seeds 10] [--rows 250]
 
@@ -12,6 +12,7 @@ from statistics import median
 
 import numpy as np
 import pyarrow as pa
+from structure import STRUCTURE, Draw
 
 from driftd.detect.history import History
 from driftd.detect.monitor import step
@@ -72,17 +73,27 @@ def batch(table: dict[str, np.ndarray]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, list(table))
 
 
-def run(move: Moved, seed: int, settings: DriftSettings) -> tuple[int | None, list[str], int, int]:
+def table(move: Moved | None = None) -> Draw:
+    def rows(rng: np.random.Generator, count: int) -> pa.RecordBatch:
+        drawn = draw(rng, count)
+        if move is not None:
+            move(rng, drawn)
+        return batch(drawn)
+
+    return rows
+
+
+def run(
+    columns: list[Column], quiet: Draw, changed: Draw, seed: int, settings: DriftSettings
+) -> tuple[int | None, list[str], int, int]:
     """Return windows from the change to the alarm, what it named, false alarms before it, and quality incidents after it."""
     rng = np.random.default_rng(seed)
-    first = batch(draw(rng, REFERENCE))
-    reference, history = Reference.build(lambda: [first], COLUMNS, settings), History()
+    first = quiet(rng, REFERENCE)
+    reference, history = Reference.build(lambda: [first], columns, settings), History()
     false = broken = 0
     for window in range(QUIET + CHANGED):
-        table = draw(rng, settings.window_rows)
-        if window >= QUIET:
-            move(rng, table)
-        done = step(reference, history, Profile.of(reference.layout, [batch(table)]), settings)
+        rows = (changed if window >= QUIET else quiet)(rng, settings.window_rows)
+        done = step(reference, history, Profile.of(reference.layout, [rows]), settings)
         reference, history = done.reference, done.history
         broken += done.verdict.quality and window >= QUIET
         if done.verdict.alarm:
@@ -94,22 +105,27 @@ def run(move: Moved, seed: int, settings: DriftSettings) -> tuple[int | None, li
     return None, [], false, broken
 
 
+def tell(label: str, name: set[str], runs: list[tuple[int | None, list[str], int, int]]) -> None:
+    delays = [delay for delay, *_ in runs if delay is not None]
+    named = sum(not name.isdisjoint(names) for _, names, *_ in runs)
+    false = sum(each[2] for each in runs)
+    print(f"{label:34}{f'{len(delays)}/{len(runs)}':>8}{named:>8}{median(delays or [0]):>8g}{max(delays, default=0):>9}{false:>7}")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--rows", type=int, default=250, help="rows of a window")
     args = parser.parse_args()
     settings = DriftSettings(window_rows=args.rows)
-    print(f"{'drift':28}{'found':>8}{'named':>8}{'median':>8}{'slowest':>9}{'false':>7}")
+    print(f"{'drift':34}{'found':>8}{'named':>8}{'median':>8}{'slowest':>9}{'false':>7}")
     for label, (column, move) in DRIFTS.items():
-        runs = [run(move, seed, settings) for seed in range(args.seeds)]
-        delays = [delay for delay, *_ in runs if delay is not None]
-        named = sum(column in names for _, names, *_ in runs)
-        found = f"{len(delays)}/{args.seeds}"
-        print(f"{label:28}{found:>8}{named:>8}{median(delays or [0]):>8g}{max(delays, default=0):>9}{sum(r[2] for r in runs):>7}")  # fmt: skip
+        tell(label, {column}, [run(COLUMNS, table(), table(move), seed, settings) for seed in range(args.seeds)])
+    for label, (columns, names, quiet, changed) in STRUCTURE.items():
+        tell(label, names, [run(columns, quiet, changed, seed, settings) for seed in range(args.seeds)])
     print(f"\n{'broken':28}{'quality incidents':>18}{'drift':>8}")
     for label, move in BROKEN.items():
-        runs = [run(move, seed, settings) for seed in range(args.seeds)]
+        runs = [run(COLUMNS, table(), table(move), seed, settings) for seed in range(args.seeds)]
         print(f"{label:28}{f'{sum(r[3] for r in runs)}/{CHANGED * args.seeds}':>18}{sum(r[0] is not None for r in runs):>8}")  # fmt: skip
     rng = np.random.default_rng(0)
     usual = rng.poisson(100, 200).tolist()

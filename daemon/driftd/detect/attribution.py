@@ -7,7 +7,6 @@ from driftd.detect.names import limits
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.detect.verdict import ColumnVerdict, StatisticVerdict
-from driftd.profile.binning import Ints
 from driftd.stats import Outcome, statistic
 
 ORDERED = (*ORDERED_TESTS, "wasserstein", "psi", "jensen_shannon")
@@ -22,20 +21,20 @@ def describe(
     reference: Reference, tested: Tested, block: int, said: Said, moved: frozenset[int]
 ) -> tuple[ColumnVerdict, ...]:
     """Say what is to be said of each column about a block; `moved` are the features that drifted."""
-    p_values, effects = tested.p_values[block], tested.effects[block]
     columns: dict[str, list[int]] = {}
     for place, feature in enumerate(reference.layout.features):
         if place != reference.loss:
             columns.setdefault(feature.column, []).append(place)
     family = max(int(reference.tested.sum()), 1)
-    evidence = 1 / np.clip(p_values * family, SMALLEST_P, 1.0)
+    effects = tested.effects[block].tolist()
+    evidence = (1 / np.clip(tested.p_values[block] * family, SMALLEST_P, 1.0)).tolist()
     return tuple(
         ColumnVerdict(
             name=name,
             kind=reference.layout.features[places[0]].kind,
             drift=not moved.isdisjoint(places),
-            effect=float(effects[places].max()),
-            evidence=float(evidence[places].max()),
+            effect=max(effects[place] for place in places),
+            evidence=max(evidence[place] for place in places),
             statistics=tuple(s for place in places for s in said.get(place, ())),
         )
         for name, places in columns.items()
@@ -62,16 +61,13 @@ def exceeded(said: Said) -> frozenset[int]:
     )
 
 
-def statistics(
-    reference: Reference, tested: Tested, block: int, pair: tuple[Ints, Ints], settings: DriftSettings
-) -> Said:
+def statistics(reference: Reference, tested: Tested, block: int, settings: DriftSettings) -> Said:
     """Say what each statistic is for each tested feature in a block; they are named `part.statistic` where a column has parts.
 
     Args:
         reference: What was compared with.
-        tested: The tests, of which the block's are taken.
+        tested: The tests, of which the block's are taken, and the counts for the statistics that are no test.
         block: Its place.
-        pair: Its cells, shape (features, width), before and now, for the statistics that are no test.
         settings: Give the fixed thresholds.
     """
     found: Said = {}
@@ -80,15 +76,17 @@ def statistics(
         fixed = {int(place): limits(reference.layout.features[place], settings) for place in places}
         if not fixed:
             continue
-        pairs = reference.margins.pairs(ordered, *pair)
+        prefixes = [f"{part}." if (part := reference.layout.features[place].part) else "" for place in places]
+        lists = [found.setdefault(place, []) for place in fixed]
         for name in dict.fromkeys([*names, *(name for each in fixed.values() for name in each)]):
             done = tested.outcomes.get((ordered, name))
-            values, p_values = _of_block(done, block) if done else _of_block(statistic(name)(pairs[name in FINE]))
-            for value, p_value, (place, limit) in zip(values, p_values, fixed.items(), strict=True):
+            made = done or statistic(name)(tested.pair(ordered, name in FINE, block))
+            values, p_values = _of_block(made, block if done else None)
+            for own, prefix, limit, value, p_value in zip(
+                lists, prefixes, fixed.values(), values, p_values, strict=True
+            ):
                 if name in names or name in limit:
-                    part = reference.layout.features[place].part
-                    label = f"{part}.{name}" if part else name
-                    found.setdefault(place, []).append(StatisticVerdict(label, value, p_value, limit.get(name)))
+                    own.append(StatisticVerdict(prefix + name, value, p_value, limit.get(name)))
     return found
 
 

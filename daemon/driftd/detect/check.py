@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from driftd.detect.attribution import attribute, describe, exceeded, statistics
+from driftd.detect.attribution import exceeded, statistics
 from driftd.detect.decay import with_loss
-from driftd.detect.monitor import combine, family
+from driftd.detect.evidence import Blocks, Evidence, multipliers
 from driftd.detect.quality import problems
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
@@ -51,19 +51,17 @@ def check(
     """Compare rows with a reference; it has drifted if p-value and effect both say so."""
     known = Reference.build(reference, columns, settings)
     profile = Profile.of(known.layout, with_loss(current, known.score))
-    before, now = known.profile.cells[None], profile.cells[None]
-    tested = known.margins.test(before, now)
-    sizes = np.array([float(known.profile.rows)]), np.array([float(profile.rows)])
-    joint = known.joint.p_values(before, now, sizes)
-    p_value = float(1 / combine(known, tested, joint)[0])
+    found = Evidence.of(known, Blocks.single(known.profile, profile), settings.min_effect)
+    tested = found.tested
+    p_value = float(1 / found.rarity()[0])
     broken = problems(known, known.profile, profile, alpha, settings)
-    drift = float(1 / combine(known, tested, joint, settings.min_effect)[0]) <= alpha
-    said = statistics(known, tested, 0, (before[0], now[0]), settings)
+    drift = float(1 / found.rarity(settings.min_effect)[0]) <= alpha
+    said = statistics(known, tested, 0, settings)
     over = exceeded(said)
-    sure = tested.p_values[0] * family(known) <= alpha
+    sure = tested.p_values[0] * multipliers(known)[0] <= alpha
     moved = frozenset(map(int, np.flatnonzero(sure & (tested.effects[0] >= settings.min_effect)))) | over
     if drift and not moved:
-        moved = attribute(tested, 0, settings)
+        moved = found.moved(0, 1 / alpha, settings)
     return Check(
         drift or bool(over),
         p_value,
@@ -73,5 +71,5 @@ def check(
         profile.rows,
         tuple(broken),
         tuple(known.notes),
-        describe(known, tested, 0, said, moved),
+        found.told(0, said, moved),
     )

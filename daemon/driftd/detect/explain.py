@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from driftd.detect.together import Together, together
 from driftd.profile import Axis, Layout, Profile, Values
 from driftd.profile.binning import Floats
 from driftd.profile.features import Column, Feature
@@ -127,11 +128,13 @@ def explain(
     places: dict[str, list[int]] = {}
     for place, feature in enumerate(layout.features):
         places.setdefault(feature.column, []).append(place)
+    between = together(layout, reference, current, [column.name for column in columns if column.drift])
     told = [
         _column(
             [_shares(layout, place, reference, current) for place in places[column.name]],
             column,
             column.effect / moved if column.drift else 0.0,
+            between,
         )
         for column in columns
         if column.name in places
@@ -159,13 +162,16 @@ def _shares(layout: Layout, place: int, reference: Profile, current: Profile) ->
     return Shares(layout.features[place], axis, names, *sides)
 
 
-def _column(features: Sequence[Shares], judged: Judged, contribution: float) -> Explained:
+def _column(features: Sequence[Shares], judged: Judged, contribution: float, between: Together | None) -> Explained:
     labels = [shares for shares in features if shares.feature.part.startswith("label.")]
     parts = sorted((_part(shares) for shares in features if shares not in labels), key=lambda part: -part.effect)
     rates = sorted((_rate(shares) for shares in labels), key=lambda rate: -rate.effect)
     sentence = parts[0].sentence if parts else "it holds nothing that can be compared"
     if rates and (not parts or rates[0].effect >= parts[0].effect):
         sentence = "; ".join(_rate_sentence(rate) for rate in rates[:3] if rate.effect >= rates[0].effect / 2)
+    own = max((shares.effect for shares in features), default=0.0)
+    if between is not None and judged.name in between.columns and between.effect > 2 * own:
+        sentence = between.sentence
     kind = features[0].feature.kind
     return Explained(judged.name, kind, judged.drift, judged.effect, contribution, sentence, tuple(parts), tuple(rates))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from driftd.profile import Layout, Profile
+from driftd.profile import Profile
 from driftd.profile.binning import Ints
 
 SPANS = (1, 2, 4, 8)
@@ -44,13 +44,8 @@ class History:
         """How many windows the newest 1, 2, ... buckets hold."""
         return np.cumsum([bucket.windows for bucket in self.buckets])
 
-    def cells(self, layout: Layout) -> Ints:
-        """Cells of the newest 1, 2, ... buckets together, shape (buckets, features, width)."""
-        if not self.buckets:
-            return np.zeros((0, len(layout.features), layout.width), np.int64)
-        return np.cumsum([bucket.profile.cells for bucket in self.buckets], axis=0)
-
     @property
-    def rows(self) -> Ints:
-        """Rows of the newest 1, 2, ... buckets together."""
-        return np.cumsum([bucket.profile.rows for bucket in self.buckets])
+    def sums(self) -> Profile:
+        """Counts of the newest 1, 2, ... buckets together, of which there is at least one; their leading axis is the buckets."""
+        counts = zip(*(bucket.profile.counts for bucket in self.buckets), strict=True)
+        return Profile(*(np.cumsum(each, axis=0) for each in counts))

@@ -47,12 +47,10 @@ class Group:
         own = codes[self.owners]
         return np.where(own >= 0, np.take_along_axis(self.scores, np.maximum(own, 0), 1), 0.0)
 
-    def p_values(self, reference: Ints, current: Ints, sizes: tuple[Floats, Floats]) -> Floats:
-        """Compare cells of shape (blocks, features, width); sizes are rows of shape (blocks,)."""
-        n, m = sizes
-        effective = n * m / np.maximum(n + m, 1) / self.design
-        gap = np.einsum("bqw,qw->bq", current[:, self.owners], self.scores) / np.maximum(m, 1)[:, None]
-        gap -= np.einsum("bqw,qw->bq", reference[:, self.owners], self.scores) / np.maximum(n, 1)[:, None]
+    def p_values(self, moved: Floats, effective: Floats) -> Floats:
+        """Judge by how much the shares of cells moved, shape (blocks, features, width); effective sizes of shape (blocks,)."""
+        effective = effective / self.design
+        gap = np.einsum("bqw,qw->bq", moved[:, self.owners], self.scores)
         distance = effective * ((gap @ self.whitening.T) ** 2).sum(-1)
         return self._tail(distance, effective)
 
@@ -113,10 +111,16 @@ class Joint:
         return Joint(tuple(groups)), p_value
 
     def p_values(self, reference: Ints, current: Ints, sizes: tuple[Floats, Floats]) -> Floats:
-        """Return one p-value a block, valid for all groups together."""
+        """Return one p-value a block, valid for all groups together.
+
+        Cells have the shape (blocks, features, width); sizes are rows of shape (blocks,).
+        """
         if not self.groups:
             return np.ones(len(current))
-        each = [group.p_values(reference, current, sizes) for group in self.groups]
+        n, m = (np.maximum(size, 1) for size in sizes)
+        moved = current / m[:, None, None] - reference / n[:, None, None]
+        effective = sizes[0] * sizes[1] / (n + m)
+        each = [group.p_values(moved, effective) for group in self.groups]
         return np.asarray(np.minimum(1.0, np.minimum.reduce(each) * len(each)))
 
 

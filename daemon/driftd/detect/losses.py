@@ -65,7 +65,7 @@ def accepted(losses: Sequence[float], settings: DriftSettings) -> Reference:
     layout = replace(layout, skipped=("",), notes=())  # errors that only come late are no running number
     profile = Profile.of(layout, [rows])
     found = dependence(layout, profile.cells, layout.codes(rows), cuts_of(len(losses), settings.window_rows))
-    return Reference(layout, profile.cells, profile, found.design, Joint(()), np.ones(1, bool))
+    return Reference(layout, profile.cells, profile, found.design, np.zeros(0), Joint(()), np.ones(1, bool))
 
 
 def weigh(reference: Reference, history: History, losses: Sequence[float], settings: DriftSettings) -> Weighed:
@@ -73,7 +73,7 @@ def weigh(reference: Reference, history: History, losses: Sequence[float], setti
     extended, oldest = history.push(Profile.of(reference.layout, [_batch(losses)]))
     young = reference.profile.rows < settings.reference_rows
     blocks = blocks_of(reference, extended, young=young)
-    decay, block = decayed(reference, blocks, WEIGHTS[: len(blocks.current)], settings)
+    decay, block = decayed(reference, blocks, WEIGHTS[: len(extended.buckets)], settings)
     if decay is None:
         raise ValueError("a reference of losses has no losses")
     if oldest is not None and young and decay.evidence < WARN * settings.false_alarms:

@@ -26,12 +26,19 @@ class Tested:
     """P-values and effects, shape (blocks, features).
 
     `p_values` is the smallest p-value of a feature's tests times their number, 1 where it is not tested; `effects` the
-    K-S distance or the total variation.
+    K-S distance or the total variation; `outcomes` and `pairs` what they were made of.
     """
 
     p_values: Floats
     effects: Floats
     outcomes: Outcomes = field(default_factory=dict)
+    pairs: dict[bool, dict[bool, Pair]] = field(default_factory=dict)
+
+    def pair(self, ordered: bool, fine: bool, block: int) -> Pair:
+        """Return the counts of a block that were compared, of the features on an axis or of the others."""
+        pair = self.pairs[ordered][fine]
+        before, now = (side[block if len(side) > 1 else 0] for side in (pair.reference, pair.current))
+        return Pair(before, now, pair.positions, pair.design)
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ class Margins:
             if not len(places):
                 continue
             pairs = self.pairs(ordered, reference, current)
+            tested.pairs[ordered] = pairs
             found = {name: statistic(name)(pairs[name in FINE]) for name in dict.fromkeys((*names, effect))}
             tested.outcomes.update({(ordered, name): outcome for name, outcome in found.items()})
             p_values = [np.asarray(found[name].p_value) for name in names]

@@ -7,31 +7,23 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from driftd.detect.attribution import Said, attribute, describe, exceeded, statistics
+from driftd.detect.attribution import exceeded, statistics
 from driftd.detect.decay import SHARE, Decay, decay_p_values, mean
+from driftd.detect.evidence import Blocks, Evidence
 from driftd.detect.history import MOST_BUCKETS, History
-from driftd.detect.margins import SMALLEST_P, Tested
+from driftd.detect.margins import SMALLEST_P
 from driftd.detect.quality import problems
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.detect.verdict import Verdict
 from driftd.profile import Axis, Profile
-from driftd.profile.binning import Floats, Ints
+from driftd.profile.binning import Floats
 
 # the newest window gets most of the budget, longer stretches less; together all of it
 WEIGHTS = 1 / np.arange(2, MOST_BUCKETS + 2)
 WEIGHTS /= WEIGHTS.sum()
 WARN = 0.1
 NONE: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """The stretches of windows that end now, each against all rows before it, shape (blocks, features, width)."""
-
-    reference: Ints
-    current: Ints
-    sizes: tuple[Floats, Floats]
 
 
 @dataclass(frozen=True)
@@ -82,22 +74,19 @@ def judge(
 ) -> Verdict:
     """Say what the newest windows show; without `explain` no columns."""
     blocks = blocks_of(reference, history, young=young)
-    tested = reference.margins.test(blocks.reference, blocks.current)
+    found = Evidence.of(reference, blocks, settings.min_effect)
+    tested = found.tested
     tested.p_values[:, reference.constant & ~varying(history)] = 1.0
-    joint = reference.joint.p_values(blocks.reference, blocks.current, blocks.sizes)
-    weights = WEIGHTS[: len(joint)]
+    weights = WEIGHTS[: len(history.buckets)]
     share = weights * (1 - SHARE) if settings.scored or reference.loss is not None else weights
-    evidence = combine(reference, tested, joint) * share
-    worth = combine(reference, tested, joint, settings.min_effect) * share
+    evidence, worth = found.rarity() * share, found.rarity(settings.min_effect) * share
     decay, since = decayed(reference, blocks, weights, settings)
-    found = bool(worth.max() >= settings.false_alarms)
+    alarm = bool(worth.max() >= settings.false_alarms)
     # a fixed threshold is about the newest window; evidence about the stretch that says most
-    over = exceeded(_say(reference, tested, blocks, 0, settings)) if settings.thresholds else NONE
-    place = int(worth.argmax()) if found else 0 if over else int(evidence.argmax())
-    moved = over | attribute(tested, place, settings) if found else over
-    columns = (
-        describe(reference, tested, place, _say(reference, tested, blocks, place, settings), moved) if explain else ()
-    )
+    over = exceeded(statistics(reference, tested, 0, settings)) if settings.thresholds else NONE
+    place = int(worth.argmax()) if alarm else 0 if over else int(evidence.argmax())
+    moved = over | found.moved(place, settings.false_alarms / share[place], settings) if alarm else over
+    columns = found.told(place, statistics(reference, tested, place, settings), moved) if explain else ()
     return Verdict(
         armed=True,
         alarm=bool(moved),
@@ -116,7 +105,7 @@ def decayed(reference: Reference, blocks: Blocks, weights: Floats, settings: Dri
     if reference.loss is None:
         return None, 0
     place = reference.loss
-    before, now = blocks.reference[:, place], blocks.current[:, place]
+    before, now = blocks.reference.cells[:, place], blocks.current.cells[:, place]
     p_values, effects = decay_p_values(before, now, float(reference.design[place]))
     evidence = SHARE * weights / np.clip(p_values, SMALLEST_P, 1.0)
     worth = np.where(effects >= settings.min_effect, evidence, 0.0)
@@ -142,39 +131,15 @@ def _onset(history: History, *blocks: int | None) -> int | None:
     return max(spans, default=None)
 
 
-def _say(reference: Reference, tested: Tested, blocks: Blocks, place: int, settings: DriftSettings) -> Said:
-    return statistics(reference, tested, place, (blocks.reference[place], blocks.current[place]), settings)
-
-
 def blocks_of(reference: Reference, history: History, *, young: bool) -> Blocks:
     """Put each stretch against the reference, a young one together with the windows before the stretch."""
-    current = history.cells(reference.layout)
-    rows = history.rows
-    base = reference.profile
-    older = current[-1] - current if young else np.zeros_like(current)
-    before = base.rows + (rows[-1] - rows if young else np.zeros_like(rows))
-    return Blocks(base.cells + older, current, (before.astype(np.float64), rows.astype(np.float64)))
+    current, base = history.sums, reference.profile
+    sides = zip(base.counts, current.counts, strict=True)
+    counts = (own + (new[-1] - new) if young else np.broadcast_to(own, new.shape) for own, new in sides)
+    return Blocks(Profile(*counts), current)
 
 
 def varying(history: History) -> NDArray[np.bool_]:
     """Return the features that vary in each of the two newest windows, not only in the one in which they step."""
     newest = [(bucket.profile.cells > 0).sum(-1) > 1 for bucket in history.buckets[:2]]
     return np.asarray(newest[0] & newest[-1] & (len(newest) > 1))
-
-
-def combine(reference: Reference, tested: Tested, joint: Floats, floor: float = 0.0) -> Floats:
-    """Return how rare each block is, 1 / p: half of the budget for single features, half for all together.
-
-    Features whose effect is below `floor` say nothing; all together say nothing where that is so of every feature that is
-    evidence at all: one that steps from one constant to another is none.
-    """
-    large = (tested.effects >= floor) & (tested.p_values < 1.0)
-    p_values = np.where(large, tested.p_values, 1.0).min(-1) * family(reference)
-    if reference.joint.groups:
-        p_values = np.where(large.any(-1), np.minimum(p_values, 2 * joint), p_values)
-    return np.asarray(1 / np.clip(p_values, SMALLEST_P, 1.0))
-
-
-def family(reference: Reference) -> int:
-    """Return by how much the p-value of a single feature has to be multiplied."""
-    return max(int(reference.tested.sum()), 1) * (2 if reference.joint.groups else 1)

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from driftd.detect.evidence import Blocks, Evidence
 from driftd.detect.margins import SMALLEST_P
-from driftd.detect.monitor import combine
 from driftd.detect.reference import Reference
 from driftd.profile import Profile
 from driftd.profile.binning import Floats, Ints
@@ -18,6 +18,7 @@ ENOUGH = 3  # windows before the alarm that tell the level without the change
 LEAST_RAMP = 4  # windows; a rise in fewer is sudden
 RETURNED = 0.25  # of the change; where less is left at the end it was temporary
 SAME = 0.001  # level at which a regime is unlike an earlier one
+FEW = 3  # features; where more drifted, their own cells tell
 REST = 0.25  # of a change, which may be left when the regime before it comes back
 
 
@@ -41,8 +42,8 @@ def classify(reference: Reference, moved: Sequence[int], windows: Sequence[Profi
         windows: Counts, in order; the one that alarmed among them.
         alarm: Its place.
     """
-    cells = np.array([window.cells[list(moved)] for window in windows], dtype=np.float64)
-    shares = _shares(reference.profile.cells[list(moved)], cells, alarm)
+    cells = np.array([_counts(reference, window, moved) for window in windows], dtype=np.float64)
+    shares = _shares(_counts(reference, reference.profile, moved), cells, alarm)
     step, ramp = _step(shares, alarm), _ramp(shares, alarm)
     if np.median(shares[-max(2, (len(shares) - alarm) // 3) :]) < RETURNED and len(shares) - alarm > LEAST_RAMP:
         return Pattern("temporary", step[1])
@@ -60,13 +61,23 @@ def returned(earlier: Reference, regime: Profile, change: float) -> bool:
         regime: The rows.
         change: The largest effect of the alarm.
     """
-    before, now = earlier.profile.cells[None], regime.cells[None]
-    tested = earlier.margins.test(before, now)
-    tested.p_values[:, earlier.constant] = 1.0
-    left = float(tested.effects[0, earlier.tested & ~earlier.constant].max(initial=0.0))
-    sizes = np.array([float(earlier.profile.rows)]), np.array([float(regime.rows)])
-    rare = combine(earlier, tested, earlier.joint.p_values(before, now, sizes))[0]
+    found = Evidence.of(earlier, Blocks.single(earlier.profile, regime), 0.0)
+    found.tested.p_values[:, earlier.constant] = 1.0
+    left = float(found.tested.effects[0, earlier.tested & ~earlier.constant].max(initial=0.0))
+    rare = found.rarity()[0]
     return bool(1 / max(rare, SMALLEST_P) > SAME or left <= REST * change)
+
+
+def _counts(reference: Reference, profile: Profile, moved: Sequence[int]) -> Ints:
+    """Return the cells of the features that drifted, shape (features, width), and of what is between a few of them."""
+    cells = profile.cells[list(moved)]
+    if len(moved) > FEW:
+        return cells
+    first, second = reference.layout.pairs.features
+    unlike = profile.pairs[np.isin(first, moved) & np.isin(second, moved)]
+    pairs = np.zeros((len(unlike), cells.shape[1]), np.int64)
+    pairs[:, :2] = np.stack([unlike, profile.paired - unlike], axis=-1)
+    return np.concatenate([cells, pairs])
 
 
 def _shares(reference: Ints, cells: Floats, alarm: int) -> Floats:

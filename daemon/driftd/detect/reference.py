@@ -15,6 +15,7 @@ from driftd.detect.dependence import blocks_of, dependence
 from driftd.detect.joint import Group, Joint
 from driftd.detect.margins import Margins
 from driftd.detect.names import limits
+from driftd.detect.paired import Paired, pair_design
 from driftd.detect.settings import DriftSettings
 from driftd.errors import UnreadableFileError
 from driftd.profile import Layout, Profile, systematic
@@ -25,6 +26,7 @@ from driftd.profile.features import Column, Feature
 LEAST_EFFECTIVE_ROWS = 100
 MOVING = 0.01
 HEAD = 1 << 14  # neighbouring rows that dependence is read from
+PAIRED = 1 << 14  # rows that pairs are counted in
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Reference:
         anchor: Cells as they were when it was built; coarse cells and scores follow from them.
         profile: Counts now: those of the anchor and of windows in control that joined.
         design: Design effect of each feature.
+        pair_design: Design effect of each pair of columns.
         joint: The scores that are tested together.
         apart: Which features a person fixed thresholds for, so that they are no evidence of drift; and the model's losses.
         moving: Whether its own rows still drift from their first half to their second.
@@ -46,6 +49,7 @@ class Reference:
     anchor: Ints
     profile: Profile
     design: Floats
+    pair_design: Floats
     joint: Joint
     apart: NDArray[np.bool_]
     moving: bool = False
@@ -65,8 +69,9 @@ class Reference:
         if sample is None or not sample.num_rows:
             raise UnreadableFileError("a reference needs rows, and there are none", remedy="give it data")
         layout = Layout.fit(sample, columns)
-        profile = Profile.of(layout, rows())
-        head = layout.codes(_head(rows(), HEAD))
+        profile = Profile.of(layout, rows(), PAIRED)
+        first = _head(rows(), HEAD)
+        head = layout.codes(first)
         blocks = blocks_of(head.shape[1], settings.window_rows)
         found = dependence(layout, profile.cells, head, blocks)
         fixed = np.array([_apart(feature, settings) for feature in layout.features], dtype=bool)
@@ -74,11 +79,18 @@ class Reference:
         joint = Joint.fit(layout, profile.cells, layout.codes(sample), tested)
         joint, together = joint.settle(head, blocks, found)
         moving = min(together, float(found.alike.min(initial=1.0)) * len(found.alike)) <= MOVING
-        return cls(layout, profile.cells, profile, found.design, joint, fixed, moving, settings.score)
+        pairs = pair_design(layout, first, blocks, found.design)
+        return cls(layout, profile.cells, profile, found.design, pairs, joint, fixed, moving, settings.score)
 
     @cached_property
     def margins(self) -> Margins:
         return Margins(self.layout, self.anchor, self.design, self.tested)
+
+    @cached_property
+    def paired(self) -> Paired:
+        first, second = self.layout.pairs.features
+        enough = self.profile.rows / self.pair_design >= LEAST_EFFECTIVE_ROWS
+        return Paired(self.layout.pairs, self.pair_design, self.tested[first] & self.tested[second] & enough)
 
     @cached_property
     def tested(self) -> NDArray[np.bool_]:
@@ -142,9 +154,9 @@ class Reference:
         """Serialise; equal references give equal bytes."""
         arrays = {
             "anchor": self.anchor,
-            "cells": self.profile.cells,
-            "tallies": self.profile.tallies,
             "design": self.design,
+            "pair_design": self.pair_design,
+            **self.profile.arrays(),
         }
         for place, group in enumerate(self.joint.groups):
             arrays |= {
@@ -183,13 +195,14 @@ class Reference:
             )
             for place, ((second, third), rows, design) in enumerate(header["groups"])
         )
-        profile = Profile(arrays["cells"], arrays["tallies"])
+        profile = Profile.from_arrays(arrays)
         layout = Layout.from_json(header["layout"])
         return cls(
             layout,
             arrays["anchor"],
             profile,
             arrays["design"],
+            arrays["pair_design"],
             Joint(groups),
             np.array(header["apart"], bool),
             header["moving"],

@@ -22,6 +22,7 @@ from driftd.detect.verdict import Verdict
 from driftd.profile import Profile
 from driftd.profile.ahead import prefetched
 from driftd.profile.codec import pack, unpack
+from driftd.profile.profile import NAMES
 from driftd.readers import Schema, Span, read_spans
 
 
@@ -130,10 +131,9 @@ def watched_schema(schema: Schema, settings: DriftSettings) -> Schema:
 
 def save_history(history: History) -> bytes:
     """Serialise a history."""
-    cells = np.array([bucket.profile.cells for bucket in history.buckets])
-    tallies = np.array([bucket.profile.tallies for bucket in history.buckets])
+    profiles = [bucket.profile.arrays() for bucket in history.buckets]
     windows = [bucket.windows for bucket in history.buckets]
-    arrays = {"cells": cells.astype(np.int64), "tallies": tallies.astype(np.int64)}
+    arrays = {name: np.array([each[name] for each in profiles], np.int64) for name in NAMES}
     return zlib.compress(pack({"windows": windows}, arrays), 1)
 
 
@@ -142,7 +142,7 @@ def load_history(state: bytes | None) -> History:
     if state is None:
         return History()
     header, arrays = unpack(zlib.decompress(state))
-    profiles = map(Profile, arrays["cells"], arrays["tallies"])
+    profiles = (Profile(*counts) for counts in zip(*(arrays[name] for name in NAMES), strict=True))
     return History(tuple(Bucket(windows, each) for windows, each in zip(header["windows"], profiles, strict=True)))
 
 

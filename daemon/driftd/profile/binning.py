@@ -142,11 +142,12 @@ class Values:
             return known
         return len(self.values) + (0 if self.others and digest(value) in self.others else 1)
 
-    def codes(self, column: pa.DictionaryArray) -> Ints:
-        """Return each row's cell; -1 for null."""
+    def codes(self, column: pa.DictionaryArray, rows: Ints | None = None) -> Ints:
+        """Return the cell of each row, or of those at these places; -1 for null."""
         cells = np.array([*(self.place(v) for v in column.dictionary.to_pylist()), -1], dtype=np.int64)
-        rows = column.indices.fill_null(len(cells) - 1).to_numpy(zero_copy_only=False)
-        return np.asarray(cells[rows])
+        indices = column.indices.fill_null(len(cells) - 1) if column.null_count else column.indices
+        chosen = indices.to_numpy(zero_copy_only=False)
+        return np.asarray(cells[chosen if rows is None else chosen[rows]])
 
     def count(self, column: pa.DictionaryArray) -> Ints:
         """Count the rows that are not null in the cells."""

@@ -1,7 +1,7 @@
 """The fixed frame of a profile: features, their cells, and what was recognised about them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from driftd.profile.binning import Axis, Binning, Floats, Ints, Values, binning_from_json, binning_to_json
 from driftd.profile.features import Column, Feature, Numbers, extract, features_of, labels_in
+from driftd.profile.pairs import Half, Inside, Pairs, values_of, whole
 from driftd.profile.traits import category_trait, number_trait
 
 FAR = 3.0  # ranges of the reference beyond which a number is broken, not moved
@@ -27,12 +28,14 @@ class Layout:
         binnings: The cells of each feature.
         skipped: For each feature why it is not tested, or "".
         notes: What was recognised and what was done about it, for a person.
+        pairs: The columns that are counted two at a time.
     """
 
     features: tuple[Feature, ...]
     binnings: tuple[Binning, ...]
     skipped: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    pairs: Pairs = field(default_factory=Pairs)
 
     @classmethod
     def fit(cls, sample: pa.RecordBatch, columns: Sequence[Column]) -> "Layout":
@@ -46,7 +49,12 @@ class Layout:
             skipped.append(skip)
             if note:
                 notes.append(f"{feature.name}: {note}")
-        return cls(tuple(features), tuple(binnings), tuple(skipped), tuple(notes))
+        columns_of = [
+            values_of(feature, binning, sample) if whole(feature) else np.zeros(0)
+            for feature, binning in zip(features, binnings, strict=True)
+        ]
+        pairs = Pairs.fit(features, skipped, columns_of)
+        return cls(tuple(features), tuple(binnings), tuple(skipped), tuple(notes), pairs)
 
     @cached_property
     def width(self) -> int:
@@ -84,6 +92,10 @@ class Layout:
             cells[place, : len(counts)] = counts
         return cells, tallies
 
+    def inside(self, batch: pa.RecordBatch) -> Inside:
+        """Say of each row in which halves of its values it is, shape (halves, rows)."""
+        return self.pairs.inside(self.features, self.binnings, batch)
+
     def codes(self, batch: pa.RecordBatch) -> Ints:
         """Return the cell of each row for each feature, shape (features, rows); -1 where it has none."""
         codes = np.full((len(self.features), batch.num_rows), -1, dtype=np.int64)
@@ -103,6 +115,7 @@ class Layout:
             "binnings": [binning_to_json(binning) for binning in self.binnings],
             "skipped": list(self.skipped),
             "notes": list(self.notes),
+            "halves": [[half.feature, half.low.hex(), half.high.hex()] for half in self.pairs.halves],
         }
 
     @classmethod
@@ -113,6 +126,7 @@ class Layout:
             tuple(binning_from_json(each) for each in data["binnings"]),
             tuple(data["skipped"]),
             tuple(data["notes"]),
+            Pairs(tuple(Half(n, float.fromhex(low), float.fromhex(high)) for n, low, high in data["halves"])),
         )
 
 

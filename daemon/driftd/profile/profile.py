@@ -1,6 +1,6 @@
 """Counts of rows in the cells of a layout: the mergeable summary that windows and references are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -12,61 +12,91 @@ from driftd.profile.ahead import ahead
 from driftd.profile.binning import Ints
 from driftd.profile.codec import pack, unpack
 from driftd.profile.layout import TALLIES, Layout
+from driftd.profile.pairs import ROWS, Sampled
 
 PIECE = 1 << 16  # rows that are counted at once; shorter pieces cost more in numpy calls than they save in cache
+NAMES = ("cells", "tallies", "pairs", "paired")
 MANY = PIECE  # from here on counting is worth a thread
 
 
 @dataclass(frozen=True)
 class Profile:
-    """How many rows fell into which cell.
+    """How many rows fell into which cell, and how two columns go together.
 
-    Profiles of one layout form a commutative monoid: `merge(profile(a), profile(b)) == profile(a + b)`, whatever the
-    split, and `Profile.empty` is its zero.
+    Cells and tallies form a commutative monoid: `merge(profile(a), profile(b)) == profile(a + b)`, whatever the split, and
+    `Profile.empty` is its zero. Pairs are counted in at most ROWS of the rows that are counted at once, so these counts add, too, but
+    a merged profile has looked at more rows than one of the whole.
 
     Attributes:
         cells: Shape (features, layout.width); features with fewer cells end in zeros.
         tallies: Shape (features, 5): rows, nulls, not finite, far below, far above.
+        pairs: Shape (pairs,): rows in which two columns are unlike.
+        paired: Shape (1,): rows that were looked at for that.
     """
 
     cells: Ints
     tallies: Ints
+    pairs: Ints
+    paired: Ints
 
     @classmethod
     def empty(cls, layout: Layout) -> "Profile":
         """Return the profile of no rows."""
         features = len(layout.features)
-        return cls(np.zeros((features, layout.width), np.int64), np.zeros((features, len(TALLIES)), np.int64))
+        tallies = np.zeros((features, len(TALLIES)), np.int64)
+        return cls(np.zeros((features, layout.width), np.int64), tallies, layout.pairs.none, np.zeros(1, np.int64))
 
     @classmethod
-    def of(cls, layout: Layout, batches: Iterable[pa.RecordBatch]) -> "Profile":
-        """Count rows that come in any number of batches."""
+    def of(cls, layout: Layout, batches: Iterable[pa.RecordBatch], paired: int = ROWS) -> "Profile":
+        """Count rows that come in any number of batches; pairs in about `paired` of them."""
         total = cls.empty(layout)
         first = list(islice(batches := iter(batches), 2))
         few = len(first) < 2 and sum(batch.num_rows for batch in first) < MANY  # noqa: PLR2004  # nothing to do beside it
-        pieces = chain.from_iterable(_cut(batch) for batch in chain(first, batches))
-        for counts in map(layout.count, pieces) if few else ahead(layout.count, pieces):
-            total = total.merge(cls(*counts))
-        return total
+        sampled = Sampled(layout.pairs, paired)
+
+        def pieces() -> Iterator[pa.RecordBatch]:
+            for batch in chain(first, batches):
+                for piece in _cut(batch):
+                    sampled.take(layout.features, layout.binnings, piece)
+                    yield piece
+
+        cells, tallies = total.cells, total.tallies
+        for more, others in map(layout.count, pieces()) if few else ahead(layout.count, pieces()):
+            cells, tallies = cells + more, tallies + others
+        return cls(cells, tallies, *sampled.count())
+
+    @property
+    def counts(self) -> tuple[Ints, ...]:
+        """All that is counted; profiles add up by adding these."""
+        return self.cells, self.tallies, self.pairs, self.paired
 
     def merge(self, other: "Profile") -> "Profile":
         """Add counts of the same layout."""
-        return Profile(self.cells + other.cells, self.tallies + other.tallies)
+        return Profile(*(own + more for own, more in zip(self.counts, other.counts, strict=True)))
 
     @property
     def rows(self) -> int:
         """Rows that were counted."""
         return int(self.tallies[0, 0]) if len(self.tallies) else 0
 
+    def arrays(self) -> dict[str, Ints]:
+        """Return the counts by name."""
+        return dict(zip(NAMES, self.counts, strict=True))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Ints]) -> "Profile":
+        """Take the counts by name."""
+        return cls(*(arrays[name] for name in NAMES))
+
     def to_bytes(self, header: dict[str, Any] | None = None) -> bytes:
         """Serialise the counts, without the layout."""
-        return pack(header or {}, {"cells": self.cells, "tallies": self.tallies})
+        return pack(header or {}, self.arrays())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Profile":
         """Read what `to_bytes` wrote."""
         _, arrays = unpack(data)
-        return cls(arrays["cells"], arrays["tallies"])
+        return cls.from_arrays(arrays)
 
 
 def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

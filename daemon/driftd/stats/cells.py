@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.special import betainc
 
-from driftd.stats.base import Floats, Outcome, Pair
+from driftd.stats.base import Floats, Ints, Outcome, Pair
 
 
 class LargestCell:
@@ -43,10 +43,13 @@ def deviance(pair: Pair) -> Floats:
     n, m = pair.sizes
     share = (m / np.maximum(n + m, 1))[..., None]
     total = pair.reference + pair.current
-    with np.errstate(divide="ignore", invalid="ignore"):
-        one = pair.current * np.log(pair.current / (total * share))
-        other = pair.reference * np.log(pair.reference / (total * (1 - share)))
-    return np.asarray(np.nan_to_num(one) + np.nan_to_num(other))
+    return np.asarray(_surprise(pair.current, total * share) + _surprise(pair.reference, total * (1 - share)))
+
+
+def _surprise(counts: Ints, expected: Floats) -> Floats:
+    """Return x ln(x / expected), 0 where nothing is counted or expected."""
+    there = (counts > 0) & (expected > 0)
+    return np.asarray(counts * np.log(np.where(there, counts, 1.0) / np.where(there, expected, 1.0)))
 
 
 def rate_p_value(current: np.ndarray, total: np.ndarray, pair: Pair) -> Floats:

@@ -20,9 +20,8 @@ def pooled(pair: Pair, least: float = LEAST_EXPECTED) -> tuple[Floats, Floats]:
 
 
 def _moved(counts: np.ndarray, rare: np.ndarray) -> Floats:
-    counts = np.broadcast_to(counts, rare.shape)
-    rest = np.where(rare, counts, 0).sum(-1, keepdims=True)
-    return np.concatenate([np.where(rare, 0, counts), rest], axis=-1).astype(np.float64)
+    rest = np.where(rare, counts, 0.0).sum(-1, keepdims=True)
+    return np.concatenate([np.where(rare, 0.0, counts), rest], axis=-1)
 
 
 class ChiSquared:
