@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftd.readers import Kind, row_id, row_ids
@@ -81,6 +81,7 @@ VALUES = {
 }
 
 
+@settings(deadline=None)  # the first example imports and compiles
 @given(st.data(), st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=5), st.integers(0, 5))
 def test_row_ids_are_the_row_ids_of_the_rows(data, kinds, rows):
     columns = [

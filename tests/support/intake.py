@@ -79,17 +79,17 @@ class Rig:
 
 
 # Readers for tests live here: worker processes import them.
-def dies(path: str, columns: list[dict[str, str]], bad_rows: float) -> Examined:
+def dies(path: str, columns: list[dict[str, str]], bad_rows: float, labels: Sequence[str] = ()) -> Examined:
     """Read a file, but die of one that is called so."""
     if "killer" in path:
         os.kill(os.getpid(), signal.SIGKILL)
-    return examine(path, columns, bad_rows)
+    return examine(path, columns, bad_rows, labels)
 
 
-def stumbles(path: str, columns: list[dict[str, str]], bad_rows: float) -> Examined:
+def stumbles(path: str, columns: list[dict[str, str]], bad_rows: float, labels: Sequence[str] = ()) -> Examined:
     """Read a file with a reader that has a defect."""
     readers.inspect = lambda *_, **__: 1 / 0
     try:
-        return examine(path, columns, bad_rows)
+        return examine(path, columns, bad_rows, labels)
     finally:
         del readers.inspect

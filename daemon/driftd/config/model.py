@@ -94,6 +94,10 @@ class Source(Section):
     """`move` renames files into the folders `processed/` and `quarantine/` inside it; `keep` leaves them where they are."""
     duplicates: Literal["skip", "accept"] = "skip"
     """What happens to a file whose content was admitted before."""
+    labels: Annotated[str, Field(pattern=r"^[^/.][^/]*$")] | None = None
+    """Folder inside `path` whose files bring labels of rows that came before (docs/how-to/late-labels.md)."""
+    labels_within: Duration | None = 90 * 86400.0
+    """How long rows wait for labels that come later; null: for ever."""
     settle: Duration = 2.0
     """A file that was not moved in or closed is complete when it has not changed for this long."""
     scan_every: Duration = Field(30.0, gt=0)
@@ -346,6 +350,8 @@ class Project(Section):
     """Kinds of columns where the inferred ones are wrong."""
     labels: tuple[str, ...] = ()
     """Columns that are labels: not part of a row's identity. Entities always are."""
+    key: str | None = None
+    """Column that names a row, by which the files in `source.labels` are joined; null: by all that is no label."""
     intake: Intake = Intake()
     """What is let in."""
     window: Window = Window()

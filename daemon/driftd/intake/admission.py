@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from driftd.errors import DataError, SchemaMismatchError, UnreadableFileError
 from driftd.intake import schema_incident
 from driftd.intake.examine import Examined, Fingerprint, examine, fingerprint
+from driftd.intake.labels import brings_labels, may_join
 from driftd.intake.listing import Found, display
 from driftd.journal import tables
 from driftd.journal.files import durable_renames, make_folder
 from driftd.journal.records import File, FileState
+from driftd.readers import Schema, delivered, label_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -171,10 +173,14 @@ class Admission:
     def _read(self, row: File, path: Path) -> Future[Examined] | None:
         if self._is_duplicate(row):
             return None
-        return self._submit(path)
+        return self._submit(row, path)
 
-    def _submit(self, path: Path) -> Future[Examined]:
-        return self._executor.submit(examine, str(path), self.columns, self._settings.intake.bad_rows)
+    def _submit(self, row: File, path: Path) -> Future[Examined]:
+        settings, columns = self._settings, self.columns
+        if brings_labels(settings.source, row):
+            schema = Schema.from_json(columns)
+            columns = delivered(schema, label_columns(schema, settings.labels), settings.key).to_json()
+        return self._executor.submit(examine, str(path), columns, settings.intake.bad_rows, settings.labels)
 
     def _outcome(self, row: File, path: Path, reading: Future[Examined] | None) -> Outcome:
         if reading is None:
@@ -183,7 +189,7 @@ class Admission:
             examined = self._wait(reading)
         except BrokenExecutor:
             try:
-                examined = self._wait(self._submit(path))  # alone, so that it is this file that is to blame
+                examined = self._wait(self._submit(row, path))  # alone, so that it is this file that is to blame
             except BrokenExecutor:
                 return self._refused(row, path, _kills(path))
         except FileNotFoundError:
@@ -236,10 +242,15 @@ class Admission:
             self._admit(row, where, report)
 
     def _admit(self, row: File, where: bytes, report: FileReport) -> None:
-        state = FileState.ADMITTED if report.rows or report.bad_rows else FileState.EMPTY
+        now = self._journal.clock()
+        state = FileState.LABELS if brings_labels(self._settings.source, row) else FileState.ADMITTED
+        if not (report.rows or report.bad_rows):
+            state = FileState.EMPTY
+        labelled = state is FileState.ADMITTED and report.unlabelled < report.rows
+        look = state is FileState.LABELS or (labelled and may_join(self._journal, self._settings.source, row, now))
         tables.files.set(
             self._journal, "id = ?", row.id, state=state, location=where, rows=report.rows,
-            bad_rows=report.bad_rows, admitted_at=self._journal.clock(),
+            bad_rows=report.bad_rows, admitted_at=now, unlabelled=None if look else report.unlabelled,
         )  # fmt: skip
         for bad in report.bad:
             self._journal.run(
@@ -247,7 +258,7 @@ class Admission:
             )
         if state is FileState.EMPTY:
             self._emit("file-empty", row)
-        else:
+        elif state is FileState.ADMITTED:
             first = next((f"line {bad.line}: {bad.reason}" for bad in report.bad), None)
             self._emit("file-admitted", row, rows=report.rows, bad_rows=report.bad_rows, first_bad_row=first)
         self._warn_of_extra(row, list(report.extra))

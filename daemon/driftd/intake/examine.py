@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from driftd.errors import DataError, UnreadableFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from driftd.readers import FileReport
 
 
@@ -46,13 +48,13 @@ def fingerprint(path: str | bytes) -> Fingerprint:
     return Fingerprint(digest, after.st_size, after.st_mtime_ns, still)
 
 
-def examine(path: str, columns: list[dict[str, Any]], bad_rows: float) -> Examined:
+def examine(path: str, columns: list[dict[str, Any]], bad_rows: float, labels: Sequence[str] = ()) -> Examined:
     """Read a file with the project's columns; what is wrong with the file is an answer, what is wrong with the disk is raised."""
     from driftd.readers import Schema, inspect
 
     report, error = None, None
     try:
-        report = inspect(path, Schema.from_json(columns), max_bad_ratio=bad_rows)
+        report = inspect(path, Schema.from_json(columns), max_bad_ratio=bad_rows, labels=labels)
     except DataError as refusal:
         error = refusal
     except OSError:

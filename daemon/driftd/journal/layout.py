@@ -28,6 +28,11 @@ class Layout:
         return self.root / "batches"
 
     @property
+    def labels(self) -> Path:
+        """Labels that came later than their rows."""
+        return self.root / "labels"
+
+    @property
     def worktrees(self) -> Path:
         return self.root / "worktrees"
 

@@ -274,6 +274,13 @@ STEPS = (
     CREATE INDEX scorings_failed ON scorings(project) WHERE error IS NOT NULL;
     CREATE INDEX scorings_to_weigh ON scorings(project, id) WHERE verdict IS NULL AND error IS NULL;
     """,
+    """
+    ALTER TABLE files ADD COLUMN unlabelled INTEGER;
+    ALTER TABLE files ADD COLUMN labels TEXT;
+    UPDATE files SET unlabelled = 0;
+    CREATE INDEX files_unlooked ON files(project, id) WHERE unlabelled IS NULL AND state IN ('admitted', 'labels');
+    CREATE INDEX files_unlabelled ON files(project, id) WHERE unlabelled > 0;
+    """,
 )
 
 

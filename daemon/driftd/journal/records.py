@@ -30,6 +30,7 @@ class FileState(StrEnum):
     ARRIVED = "arrived"  # has its number; the move or the inspection may not have happened
     ADMITTED = "admitted"  # its rows count
     EMPTY = "empty"  # whole and readable, without a row
+    LABELS = "labels"  # its rows came before, and it brings their labels
     DUPLICATE = "duplicate"  # its content was admitted before
     QUARANTINED = "quarantined"
     DROPPED = (
@@ -55,6 +56,8 @@ class File(Record, frozen=True, kw_only=True):
     remedy: str | None
     arrived_at: float
     admitted_at: float | None
+    unlabelled: int | None  # rows that came without a label; None while it may be a file that brings labels
+    labels: str | None  # file name in labels/ of labels that came later
 
 
 class Ignored(Record, frozen=True, kw_only=True):

@@ -2,20 +2,30 @@
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from driftd.journal import tables
-from driftd.journal.records import Window
+from driftd.journal.records import File, Window
 from driftd.journal.store import Journal
 from driftd.readers import Span
 
 
-def spans_of(journal: Journal, windows: Iterable[Window]) -> list[Span]:
-    """Return where the rows of windows are, in their order; neighbours in one file are joined."""
+def spans_of(journal: Journal, windows: Iterable[Window], labels: Path | None = None) -> list[Span]:
+    """Return where the rows of windows are, in their order; neighbours in one file are joined.
+
+    `labels` is the folder of labels that came later. What is judged is read without it: as it was when it came.
+    """
     joined: list[list[int]] = []
     for file_id, first, rows in (span for window in windows for span in window.spans):
         if joined and joined[-1][0] == file_id and joined[-1][1] + joined[-1][2] == first:
             joined[-1][2] += rows
         else:
             joined.append([file_id, first, rows])
-    paths = {file_id: os.fsdecode(tables.files.get(journal, file_id).location) for file_id, _, _ in joined}
-    return [Span(paths[file_id], first, rows) for file_id, first, rows in joined]
+    files = {file_id: span_of(tables.files.get(journal, file_id), labels) for file_id, _, _ in joined}
+    return [Span(files[file_id].path, first, rows, files[file_id].labels) for file_id, first, rows in joined]
+
+
+def span_of(file: File, labels: Path | None = None) -> Span:
+    """Return where all rows of a file are."""
+    late = str(labels / file.labels) if labels and file.labels else None
+    return Span(os.fsdecode(file.location), 0, file.rows, late)

@@ -14,8 +14,7 @@ from driftd.journal.layout import Layout
 from driftd.journal.records import FileState, Incident, ProjectRow, Reference, Window, WindowState
 from driftd.journal.spans import spans_of
 from driftd.projects import incidents, patterns, quality
-from driftd.readers import Schema
-from driftd.retrain.batches import label_columns
+from driftd.readers import Schema, label_columns
 
 
 class Judge:

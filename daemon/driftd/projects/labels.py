@@ -4,8 +4,8 @@ from driftd.config import Project
 from driftd.journal import Journal, tables
 from driftd.journal.records import Window
 from driftd.journal.spans import spans_of
-from driftd.readers import Schema
-from driftd.retrain.batches import count_labelled, label_columns
+from driftd.readers import Schema, label_columns
+from driftd.retrain.batches import count_labelled
 from driftd.retrain.runner import Runner
 
 # Windows, from a number on, that a run may add to the dataset.
@@ -38,7 +38,7 @@ class Labels:
     def look(self, window: Window) -> None:
         """Count the labelled rows of a window, and remember it."""
         schema = Schema.from_json(tables.projects.get(self.journal, self.name).columns or [])
-        spans = spans_of(self.journal, [window])
+        spans = spans_of(self.journal, [window], self.runner.layout.labels)
         labelled = self.runner.executor.submit(count_labelled, spans, schema, self.known).result()
         with self.journal.write():
             tables.windows.set(self.journal, "id = ?", window.id, labelled=labelled)

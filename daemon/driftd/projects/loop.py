@@ -18,6 +18,7 @@ from driftd.journal.records import ProjectState
 from driftd.projects.aftermath import Aftermath
 from driftd.projects.answers import Answers
 from driftd.projects.dispatch import Dispatcher
+from driftd.projects.joining import Joining
 from driftd.projects.judging import Judge
 from driftd.projects.scoring import Scorings
 from driftd.retrain.runner import Runner
@@ -55,6 +56,7 @@ class ProjectLoop:
         self._runner = Runner(name, settings, journal, layout, executor, clock, url)
         self._intake = Intake(name, settings, journal, layout, executor, clock)
         self._judge = Judge(name, settings, journal, layout, executor)
+        self._joining = Joining(name, settings, journal, layout, self._runner, self.wake)
         self.dispatch = Dispatcher(name, settings, journal, self._runner, self.wake)
         self._scorings = Scorings(name, settings, journal, self._runner, self.wake)
         self._aftermath = Aftermath(name, journal, self._runner, self.wake)
@@ -123,11 +125,12 @@ class ProjectLoop:
             self._aftermath.step,
             self._scorings.step,
             self._intake.scan,
-            lambda: close_windows(self._journal, self.name, self._settings, self._clock()),
         )
         for step in steps:
             self._alive = time.monotonic()
             step()
+        if not self._joining.step():
+            close_windows(self._journal, self.name, self._settings, self._clock())
         while not self._stopping.is_set() and self._judge.step():
             self._alive = time.monotonic()
             self._scorings.step()

@@ -104,7 +104,7 @@ class Scorings:
         losses, error = [], None
         try:
             model = tables.models.get(self.journal, assignment.model_id)
-            spans = spans_of(self.journal, [window]) if window else None
+            spans = spans_of(self.journal, [window], self.runner.layout.labels) if window else None
             losses = self.runner.score(model, spans, self._stop)
         except Stopped:
             return

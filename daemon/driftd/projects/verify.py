@@ -42,8 +42,8 @@ def verify(
 
 def _files(journal: Journal, layout: Layout, track: Callable[[Sequence[File]], Iterable[File]]) -> Iterator[str]:
     """Every admitted file is where its row says, with the content that was admitted."""
-    held = (FileState.ADMITTED, FileState.QUARANTINED)
-    for file in track(tables.files.all(journal, "project = ? AND state IN (?, ?)", layout.project, *held)):
+    held = (FileState.ADMITTED, FileState.LABELS, FileState.QUARANTINED)
+    for file in track(tables.files.all(journal, "project = ? AND state IN (?, ?, ?)", layout.project, *held)):
         path = Path(os.fsdecode(file.location))
         try:
             with path.open("rb") as content:
@@ -53,6 +53,8 @@ def _files(journal: Journal, layout: Layout, track: Callable[[Sequence[File]], I
             continue
         if digest != file.sha256:
             yield f"file {file.id} ({file.name}): its content has changed since it was admitted: {path}"
+        if file.labels and not (layout.labels / file.labels).is_file():
+            yield f"file {file.id} ({file.name}): the labels that came for it are gone: {layout.labels / file.labels}"
 
 
 def _windows(journal: Journal, layout: Layout) -> Iterator[str]:

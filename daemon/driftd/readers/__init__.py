@@ -7,11 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from driftd.readers.identity import row_id
+from driftd.readers.labels import delivered, has_label, label_columns
 from driftd.readers.registry import supported
 from driftd.readers.types import BadRow, Batch, Column, FileReport, Kind, Schema, Span
 
 if TYPE_CHECKING:
-    from driftd.readers.identity_of_batches import row_ids
+    from driftd.readers.identity_of_batches import row_digests, row_ids
     from driftd.readers.kinds import infer
     from driftd.readers.reading import inspect, read, read_spans
     from driftd.readers.writing import append, write
@@ -25,10 +26,14 @@ __all__ = [
     "Schema",
     "Span",
     "append",
+    "delivered",
+    "has_label",
     "infer",
     "inspect",
+    "label_columns",
     "read",
     "read_spans",
+    "row_digests",
     "row_id",
     "row_ids",
     "supported",
@@ -41,6 +46,7 @@ _LAZY = {
     "inspect": "reading",
     "read": "reading",
     "read_spans": "reading",
+    "row_digests": "identity_of_batches",
     "row_ids": "identity_of_batches",
     "write": "writing",
 }

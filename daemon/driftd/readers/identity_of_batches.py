@@ -7,11 +7,12 @@ from hashlib import sha256
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftd.readers.cells import is_vector
-from driftd.readers.identity import canonical_number, vector_text
+from driftd.readers.identity import EXACT, canonical_number, vector_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 def row_ids(batch: pa.RecordBatch, labels: Collection[str] = ()) -> list[str]:
     """Return the identity of each row; see `identity` for what it is."""
+    return [text.hex() for text in row_digests(batch, labels)]
+
+
+def row_digests(batch: pa.RecordBatch, labels: Collection[str] = ()) -> list[bytes]:
+    """Return the identity of each row as its 32 bytes."""
     names = sorted(
         field.name
         for field in batch.schema
@@ -28,7 +34,7 @@ def row_ids(batch: pa.RecordBatch, labels: Collection[str] = ()) -> list[str]:
     keys = [json.dumps(name, ensure_ascii=False).replace("%", "%%") for name in names]
     form = "{" + ",".join(f"{key}:%s" for key in keys) + "}"
     rows = zip(*columns, strict=True) if columns else [()] * batch.num_rows
-    return [sha256((form % row).encode()).hexdigest() for row in rows]
+    return [sha256((form % row).encode()).digest() for row in rows]
 
 
 def _fragments(values: pa.Array) -> list[str]:
@@ -45,7 +51,20 @@ def _fragments(values: pa.Array) -> list[str]:
         return [_string(value) for value in values.to_pylist()]
     if is_vector(values.type):
         return ["null" if value is None else vector_text(value) for value in values.to_pylist()]
-    return [_number(value) for value in values.to_pylist()]
+    return _numbers(values)
+
+
+def _numbers(values: pa.Array) -> list[str]:
+    """Return numbers as JSON; missing, NaN and infinity are null."""
+    if not pa.types.is_float64(values.type):
+        return [_number(value) for value in values.to_pylist()]
+    numbers = values.to_numpy(zero_copy_only=False) + 0.0  # there is one zero
+    texts = list(map(repr, numbers.tolist()))
+    for place in np.flatnonzero((np.abs(numbers) < EXACT) & (numbers == np.floor(numbers))).tolist():
+        texts[place] = texts[place].removesuffix(".0")
+    for place in np.flatnonzero(~np.isfinite(numbers)).tolist():
+        texts[place] = "null"
+    return texts
 
 
 _CONSTANTS: dict[Any, str] = {None: "null", True: "true", False: "false"}

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from driftd.errors import DataError, TooManyBadRowsError
 from driftd.readers import conform
 from driftd.readers.kinds import infer
+from driftd.readers.labels import has_label, label_columns
+from driftd.readers.overlay import laid_over
 from driftd.readers.registry import format_of
 from driftd.readers.types import BadRow, Batch, FileReport, Schema, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -43,8 +45,8 @@ def _read(path: str, schema: Schema, extra: dict[str, None], batch_rows: int) ->
     yield from conform.batches(form.blocks(path, name, schema), conformer, batch_rows)
 
 
-def inspect(path: str, schema: Schema | None = None, *, max_bad_ratio: float) -> FileReport:
-    """Read a file to its end and report what is in it. A file without rows is sound.
+def inspect(path: str, schema: Schema | None = None, *, max_bad_ratio: float, labels: Sequence[str] = ()) -> FileReport:
+    """Read a file to its end and report what is in it; `labels` names columns that are labels. A file without rows is sound.
 
     Raises:
         UnreadableFileError: See `read`.
@@ -54,9 +56,11 @@ def inspect(path: str, schema: Schema | None = None, *, max_bad_ratio: float) ->
     schema = schema or infer([path])
     extra: dict[str, None] = {}
     named: list[BadRow] = []
-    rows = bad_rows = 0
+    rows = bad_rows = unlabelled = 0
+    found = label_columns(schema, labels)
     for batch in _read(path, schema, extra, ROWS):
         rows += batch.rows.num_rows
+        unlabelled += batch.rows.num_rows - has_label(batch.rows, found).true_count if found else 0
         bad_rows += len(batch.bad)
         named += batch.bad[: NAMED - len(named)]
     if bad_rows > max_bad_ratio * (rows + bad_rows):
@@ -66,7 +70,7 @@ def inspect(path: str, schema: Schema | None = None, *, max_bad_ratio: float) ->
             f"{path}: {bad_rows} of {rows + bad_rows} rows cannot be read ({told}{more})",
             remedy=f"correct the rows, or raise intake.bad_rows above {bad_rows / (rows + bad_rows):.2g}",
         )
-    return FileReport(rows, bad_rows, tuple(named), tuple(extra), schema)
+    return FileReport(rows, bad_rows, tuple(named), tuple(extra), schema, unlabelled)
 
 
 def read_spans(spans: Iterable[Span], schema: Schema, *, batch_rows: int = ROWS) -> Iterator[pa.RecordBatch]:
@@ -77,7 +81,8 @@ def read_spans(spans: Iterable[Span], schema: Schema, *, batch_rows: int = ROWS)
     """
     for span in spans:
         left = span.rows
-        for rows in _from(span.path, schema, span.first):
+        found = _from(span.path, schema, span.first)
+        for rows in laid_over(span.labels, span.first, found) if span.labels else found:
             kept = rows.slice(0, left)
             left -= kept.num_rows
             for first in range(0, kept.num_rows, batch_rows):

@@ -104,6 +104,7 @@ class Span:
     path: str
     first: int
     rows: int
+    labels: str | None = None  # where labels are that came later than the file
 
 
 @dataclass(frozen=True)
@@ -115,3 +116,4 @@ class FileReport:
     bad: tuple[BadRow, ...]
     extra: tuple[str, ...]
     schema: Schema
+    unlabelled: int = 0  # rows of which no label is known

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from driftd.errors import RepositoryError
 from driftd.journal.files import durable_rename, make_folder
 from driftd.journal.records import Window
-from driftd.readers import Kind, Schema, Span
+from driftd.readers import Kind, Schema, Span, has_label, label_columns
 from driftd.readers.registry import COMPRESSIONS
 
 if TYPE_CHECKING:
@@ -76,20 +76,9 @@ class _Labelled:
             if not self._labels:
                 yield batch
                 continue
-            kept = batch.filter(_has_label(batch, self._labels))
+            kept = batch.filter(has_label(batch, self._labels))
             self.left_out += batch.num_rows - kept.num_rows
             yield kept
-
-
-def _has_label(batch: "pa.RecordBatch", labels: Sequence[str]) -> "pa.BooleanArray":
-    """Tell of each row whether one of its labels is known."""
-    import pyarrow.compute as pc
-
-    known = [pc.is_valid(batch.column(name)) for name in labels]
-    mask = known[0]
-    for other in known[1:]:
-        mask = pc.or_(mask, other)
-    return mask
 
 
 def labelled(rows: "Iterable[pa.RecordBatch]", labels: Sequence[str]) -> "Iterator[pa.RecordBatch]":
@@ -109,18 +98,13 @@ def count_labelled(spans: Sequence[Span], schema: Schema, labels: Sequence[str])
     """Return how many rows have a label."""
     from driftd.readers import read_spans
 
-    return sum(_has_label(batch, labels).true_count for batch in read_spans(spans, schema))
+    return sum(has_label(batch, labels).true_count for batch in read_spans(spans, schema))
 
 
 def suffixes(name: str) -> str:
     """Return the part of a data file's name that says its form: `.csv`, `.jsonl.gz`."""
     found = Path(name).suffixes
     return "".join(found[-2:] if found[-1].lower() in COMPRESSIONS else found[-1:])
-
-
-def label_columns(schema: Schema, named: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns that are labels: those that the settings name, and entities."""
-    return tuple(name for name, kind in schema.kinds.items() if name in named or kind is Kind.ENTITIES)
 
 
 def last_rows(

@@ -11,7 +11,7 @@ from driftd.errors import DataError, RepositoryError
 from driftd.journal import tables
 from driftd.journal.files import make_folder, write_file
 from driftd.journal.records import Model
-from driftd.readers import Schema, Span
+from driftd.readers import Schema, Span, label_columns
 from driftd.retrain import batches, dataset, stages
 from driftd.retrain.context import Context
 from driftd.retrain.dataset import Dataset
@@ -131,7 +131,7 @@ def _newest_files(ctx: Context, model: Model) -> list[str]:
 
 def _write(spans: list[Span], columns: list[dict[str, Any]], named: Sequence[str], path: Path, like: str) -> int:
     schema = Schema.from_json(columns)
-    return batches.write_labelled(spans, schema, batches.label_columns(schema, named), path, like)
+    return batches.write_labelled(spans, schema, label_columns(schema, named), path, like)
 
 
 def _losses(path: Path, better: str, files: Sequence[str]) -> list[float]:

@@ -9,7 +9,7 @@ from driftd.errors import CommandError, DataError, OperationError, RefusedError,
 from driftd.journal import tables
 from driftd.journal.records import Window
 from driftd.journal.spans import spans_of
-from driftd.readers import Schema
+from driftd.readers import Schema, label_columns
 from driftd.retrain import batches, dataset, objects
 from driftd.retrain.context import Context, champion, metric_files
 from driftd.retrain.decide import decide as decided
@@ -171,12 +171,18 @@ def _windows(ctx: Context) -> list[Window]:
 def _write(ctx: Context, like: str) -> list[dict[str, Any]]:
     windows = _windows(ctx)
     schema = Schema.from_json(tables.projects.get(ctx.journal, ctx.project).columns or [])
-    labels = batches.label_columns(schema, ctx.settings.labels)
+    labels = label_columns(schema, ctx.settings.labels)
     border = ctx.run.plan.get("regime_from")
     written = []
     for part in batches.parts(windows, border):
         made = ctx.submit(
-            batches.write, spans_of(ctx.journal, part), schema, labels, ctx.layout.batches, batches.stem(part), like
+            batches.write,
+            spans_of(ctx.journal, part, ctx.layout.labels),
+            schema,
+            labels,
+            ctx.layout.batches,
+            batches.stem(part),
+            like,
         )
         if made is not None:
             written.append({

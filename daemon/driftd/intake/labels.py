@@ -1,0 +1,25 @@
+"""Files that bring labels of rows that came before, and the files of these rows."""
+
+from driftd.config.model import Source
+from driftd.journal import Journal, tables
+from driftd.journal.records import File
+
+UNLOOKED = "project = ? AND unlabelled IS NULL AND state IN ('admitted', 'labels')"
+WAITING = "project = ? AND unlabelled > 0 AND state = 'admitted' AND id < ? AND admitted_at >= ?"
+
+
+def brings_labels(source: Source, file: File) -> bool:
+    """Say whether a file came into the folder of labels; its name says where it came from."""
+    return source.labels is not None and file.name.startswith(f"{source.labels}/")
+
+
+def waiting(journal: Journal, source: Source, project: str, now: float, before: int) -> list[File]:
+    """Return the files, numbered below `before`, whose rows may get labels from a file that comes now."""
+    since = 0.0 if source.labels_within is None else now - source.labels_within
+    return tables.files.all(journal, WAITING, project, before, since, order="id")
+
+
+def may_join(journal: Journal, source: Source, file: File, now: float) -> bool:
+    """Say whether there are such files, or some that nobody has looked at yet."""
+    unlooked = tables.files.first(journal, f"{UNLOOKED} AND id < ?", file.project, file.id, order="id")
+    return unlooked is not None or bool(waiting(journal, source, file.project, now, file.id))
