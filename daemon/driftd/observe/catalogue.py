@@ -38,7 +38,7 @@ METRICS = (
     Metric("driftd_source_polling", "gauge", "Whether the source is polled because the system tells of no changes.", PROJECT),
     Metric("driftd_files", "gauge", "Files by what became of them.", ("project", "state")),
     Metric("driftd_files_ignored", "gauge", "Things in the source that are no files of data.", PROJECT),
-    Metric("driftd_rows_admitted_total", "counter", "Rows that were let in.", PROJECT),
+    Metric("driftd_rows_admitted_total", "counter", "Rows that were let in, also those that brought labels of rows before them.", PROJECT),
     Metric("driftd_rows_bad_total", "counter", "Rows that were set aside because they could not be read.", PROJECT),
     Metric("driftd_bytes_admitted_total", "counter", "Size of the files that were let in.", PROJECT),
     Metric("driftd_last_file_timestamp_seconds", "gauge", "When a file was last let in.", PROJECT),

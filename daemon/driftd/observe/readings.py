@@ -65,10 +65,10 @@ def _files(journal: Journal, project: str) -> Iterator[Reading]:
     found = {row["state"]: row for row in journal.rows(query, project)}
     for state in FileState:
         yield Reading("driftd_files", (project, state), found[state]["files"] if state in found else 0)
-    admitted = found.get(FileState.ADMITTED, {"rows": 0, "bad": 0, "size": 0})
-    yield Reading("driftd_rows_admitted_total", (project,), admitted["rows"])
-    yield Reading("driftd_rows_bad_total", (project,), admitted["bad"])
-    yield Reading("driftd_bytes_admitted_total", (project,), admitted["size"])
+    let_in = [found[state] for state in (FileState.ADMITTED, FileState.LABELS) if state in found]
+    yield Reading("driftd_rows_admitted_total", (project,), sum(row["rows"] for row in let_in))
+    yield Reading("driftd_rows_bad_total", (project,), sum(row["bad"] for row in let_in))
+    yield Reading("driftd_bytes_admitted_total", (project,), sum(row["size"] for row in let_in))
     query = "SELECT count(*) AS n FROM ignored WHERE project = ?"
     yield Reading("driftd_files_ignored", (project,), journal.rows(query, project)[0]["n"])
     query = "SELECT admitted_at AS at FROM files WHERE project = ? AND state = 'admitted' ORDER BY id DESC LIMIT 1"

@@ -106,6 +106,15 @@ class TestIntake:
         assert found["driftd_last_file_timestamp_seconds",] == 9.0
         assert found["driftd_rows_admitted_total", "project=q"] == 10
 
+    def test_a_file_that_turns_out_to_bring_labels_makes_no_counter_fall(self, journal, metrics):
+        number = add_file(journal, bad_rows=1)
+        names = [("driftd_rows_admitted_total",), ("driftd_rows_bad_total",), ("driftd_bytes_admitted_total",)]
+        before = [samples(metrics)[name] for name in names]
+        with journal.write():
+            tables.files.set(journal, "id = ?", number, state="labels")
+        assert [samples(metrics)[name] for name in names] == before == [10, 1, 100]
+        assert samples(metrics)["driftd_files", "state=labels"] == 1
+
     def test_polling(self, journal, metrics):
         assert samples(metrics)["driftd_source_polling",] == 0
         for mode in ("events", "polling"):
