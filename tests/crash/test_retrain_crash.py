@@ -63,6 +63,15 @@ FIRST = [
     "return git.Git.update",
     "return publish.point_link",
 ]
+RECALL = [
+    "before snapshot",
+    "log Running stage 'evaluate'",
+    "before score",
+    "after decide",
+    "return git.Git.update",
+    "return publish.point_link",
+    "return finish.recall",
+]
 
 
 @dataclass
@@ -120,7 +129,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Place:
-    """`new` has no champion; `begun` has a run to do; `added`, `trained` and `scored` have it done up to there."""
+    """`new` has no champion; `begun` has a run to do; `added`, `trained` and `scored` have it done up to there; `returned` has a champion to recall."""
     place = Place(tmp_path_factory.mktemp("crash"))
     make_project(place.folder / "live" / "repository")
     kinds = place.kinds
@@ -141,13 +150,20 @@ def place(tmp_path_factory) -> Place:
         assert place.execute(2, f"after {step}") == KILLED
         place.clean_up()
         place.save(name)
+    assert place.execute(2) == 0
+    kinds = place.kinds
+    kinds.journal.clock = lambda: 1_700_000_000.0
+    kinds.arrive(3, "ab")
+    kinds.start("recall", windows=[3, 3], regime_from=3, recall=1, alarm=3)
+    kinds.journal.close()
+    place.save("returned")
     return place
 
 
 @pytest.fixture(scope="module")
 def undisturbed(place) -> dict[str, dict[str, Any]]:
     ends = {}
-    for name, run in (("new", 1), ("begun", 2)):
+    for name, run in (("new", 1), ("begun", 2), ("returned", 3)):
         place.restore(name)
         assert place.execute(run) == 0
         ends[name] = place.outcome()
@@ -181,6 +197,13 @@ def test_killed_while_it_makes_the_first_champion(place, undisturbed, point):
     place.restore("new")
     assert place.execute(1, point) == KILLED
     assert resumed(place, 1) == undisturbed["new"]
+
+
+@pytest.mark.parametrize("point", RECALL)
+def test_killed_while_it_recalls_an_earlier_champion(place, undisturbed, point):
+    place.restore("returned")
+    assert place.execute(3, point) == KILLED
+    assert resumed(place, 3) == undisturbed["returned"]
 
 
 def test_killed_again_and_again(place, undisturbed):

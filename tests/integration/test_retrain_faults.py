@@ -155,7 +155,7 @@ def test_a_champion_that_cannot_be_scored_says_so(kinds, repository):
     kinds.arrive(1, "cd")
     run = kinds.answer((1, 1), 1)
     assert run.state is RunState.FAILED
-    assert "the champion v1.0.0 could not be scored on the candidate's test rows" in run.error
+    assert "the champion v1.0.0 could not be scored on the run's test rows" in run.error
 
 
 def test_score_stages_must_not_train(with_models):

@@ -253,6 +253,8 @@ class Promote(Section):
     """Stages that rerun to score the champion on the candidate's test rows; never the one that trains."""
     guards: tuple[Guard, ...] = ()
     """Conditions that every promotion meets."""
+    recall_max_drop: Number = Field(0.01, ge=0)
+    """How much worse than the champion the model of a regime that has come back may score on its rows (docs/promotion.md)."""
     approval: Literal["auto", "manual"] | None = None
     """`manual` waits for `driftd approve`; null: auto, but manual with `split: project`."""
     keep_models: Whole = Field(3, ge=1)

@@ -281,6 +281,9 @@ STEPS = (
     CREATE INDEX files_unlooked ON files(project, id) WHERE unlabelled IS NULL AND state IN ('admitted', 'labels');
     CREATE INDEX files_unlabelled ON files(project, id) WHERE unlabelled > 0;
     """,
+    """
+    CREATE INDEX assignments_by_run ON assignments(run_id);
+    """,
 )
 
 

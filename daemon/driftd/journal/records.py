@@ -151,7 +151,7 @@ class Run(Record, frozen=True, kw_only=True):
     id: int
     project: str
     incident_id: int | None
-    cause: str  # first-model, drift, person, ...
+    cause: str  # first-model, recall, drift, person, ...
     state: RunState
     step: str | None
     plan: dict[str, Any]
@@ -192,7 +192,7 @@ class Assignment(Record, frozen=True, kw_only=True):
     project: str
     number: int
     model_id: int
-    cause: str  # first-model, promotion, rollback
+    cause: str  # first-model, promotion, recall, rollback
     run_id: int | None
     assigned_at: float
 

@@ -183,7 +183,7 @@ def _steps(journal: Journal, project: str) -> Iterator[Reading]:
 def _model(journal: Journal, project: str) -> Iterator[Reading]:
     query = "SELECT cause, count(*) AS n FROM assignments WHERE project = ? GROUP BY cause"
     found = {row["cause"]: row["n"] for row in journal.rows(query, project)}
-    yield Reading("driftd_promotions_total", (project,), found.get("promotion", 0))
+    yield Reading("driftd_promotions_total", (project,), found.get("promotion", 0) + found.get("recall", 0))
     yield Reading("driftd_rollbacks_total", (project,), found.get("rollback", 0))
     query = """
         SELECT version, scores, assigned_at AS at FROM assignments JOIN models ON models.id = model_id

@@ -9,10 +9,13 @@ from driftd.config import Project
 from driftd.journal import Journal, tables
 from driftd.journal.records import Incident, IncidentState, ProjectState, Run, RunState
 from driftd.observe import logs
-from driftd.projects import gates, incidents, quality
+from driftd.projects import gates, incidents, quality, recall
 from driftd.projects.asking import Asking
 from driftd.projects.labels import FRESH, Labels
 from driftd.retrain.runner import Runner
+
+# Runs that cooldown and runs a day count: what trained, or has changed the champion.
+LIMITED = "project = ? AND cause <> 'first-model' AND (cause <> 'recall' OR state = 'promoted')"
 
 
 class Dispatcher:
@@ -103,17 +106,25 @@ class Dispatcher:
         rows = self._rows_from(incident.onset_window) if incident.onset_window else 0
         asked = hurried or incident.kind in incidents.ASKED
         needed = 0 if asked else incident.retry_rows or settings.min_rows
-        runs = tables.runs.all(
-            self.journal, "project = ? AND cause <> 'first-model'", self.name, order="id DESC LIMIT 100"
-        )
+        runs = tables.runs.all(self.journal, LIMITED, self.name, order="id DESC LIMIT 100")
         facts = self._facts(runs[::-1], rows=rows, needed=needed, failures=incident.detail.get("failures", 0))
         if rows >= needed:  # counting labels reads the rows
             facts = self._with_labels(facts, None if asked else incident.onset_window)
         held = gates.held(settings, facts) or gates.disk(self.runner.shortage())
-        if held is None:
+        if held is None and not self._recall(incident):
             cause = "person" if hurried else incident.kind
             self._begin(cause, incident, self._plan(incident, rows))
         return held
+
+    def _recall(self, incident: Incident) -> bool:
+        """Try the champion of a regime that has come back, on the rows that have come since."""
+        onset = incident.onset_window or 0
+        last = (self._plan(incident, 0)["windows"] or [0, 0])[1]
+        if last < onset or (model := recall.find(self.runner, incident)) is None:
+            return False
+        plan = {"windows": [onset, last], "regime_from": onset, "recall": model.id, "alarm": incident.window}
+        self._begin("recall", incident, plan)
+        return True
 
     def _with_labels(self, facts: gates.Facts, onset: int | None) -> gates.Facts:
         """Count the labelled rows of the new regime; where somebody asked for the run, of all that no champion has seen."""

@@ -153,6 +153,9 @@ def settle(journal: Journal, run: Run, regime_rows: int) -> None:
     incident = tables.incidents.get(journal, run.incident_id)
     if incident.state is not IncidentState.RUNNING:
         return
+    if run.cause == "recall":
+        _recalled(journal, run, incident)
+        return
     detail = {k: v for k, v in incident.detail.items() if k != "hurried_by"}
     detail["failures"] = detail.get("failures", 0) + 1 if run.state is RunState.FAILED else 0
     if run.state is RunState.PROMOTED or (run.state is RunState.KEPT and incident.kind in ASKED):
@@ -167,6 +170,16 @@ def settle(journal: Journal, run: Run, regime_rows: int) -> None:
         return
     tables.incidents.set(journal, "id = ?", incident.id, state=state, retry_rows=retry, detail=detail)
     journal.emit("incident-unresolved", project=run.project, subject=incident.id, run=run.id, retry_rows=retry)
+
+
+def _recalled(journal: Journal, run: Run, incident: Incident) -> None:
+    """Bring the reference of the earlier champion back, or leave the incident to the training that follows."""
+    if run.state is not RunState.PROMOTED:
+        tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.OPEN)
+        return
+    close(journal, incident, "promotion")
+    if reference := tables.models.get(journal, run.plan["recall"]).reference_id:
+        watch(journal, run.project, reference)
 
 
 def close(journal: Journal, incident: Incident, resolution: str) -> None:

@@ -35,7 +35,7 @@ def pattern(journal: Journal, layout: Layout, executor: Executor, schema: Schema
     profiles = [(layout.windows / (window.profile or "")).read_bytes() for window in before]
     columns = {c["name"]: c["effect"] for c in incident.detail["verdict"]["columns"] if c["drift"]}
     spans = [spans_of(journal, [window]) for window in after]
-    earlier = [(each.id, _blob(layout, each)) for each in _earlier(journal, known)]
+    earlier = [(each.id, _blob(layout, each)) for each in _earlier(journal, incident)]
     kind, onset, regime = executor.submit(
         find_out, _blob(layout, known), columns, profiles, spans, schema, earlier
     ).result()
@@ -54,9 +54,12 @@ def _around(journal: Journal, project: str, reference: Reference, alarm: int) ->
     return before[::-1], after
 
 
-def _earlier(journal: Journal, reference: Reference) -> list[Reference]:
-    where = "project = ? AND id < ? AND armed"
-    return tables.references.all(journal, where, reference.project, reference.id, order=f"id DESC LIMIT {EARLIER}")
+def _earlier(journal: Journal, incident: Incident) -> list[Reference]:
+    """Return the regimes that began before the incident's own, but for the one that it has left."""
+    where = "project = ? AND id <> ? AND armed AND coalesce(first_window, 0) < ?"
+    return tables.references.all(
+        journal, where, incident.project, incident.reference_id, incident.onset_window, order=f"id DESC LIMIT {EARLIER}"
+    )
 
 
 def _blob(layout: Layout, reference: Reference) -> bytes:

@@ -66,6 +66,47 @@ def decide(
     return document | {"sentence": _sentence(document, better, broken)}
 
 
+def recall(
+    settings: Promote,
+    champion: Mapping[str, float],
+    recalled: Mapping[str, float],
+    compared: Mapping[str, Any] | None,
+    earlier: int,
+    version: str,
+) -> dict[str, Any]:
+    """Return the decision between the champion and that of the regime that has come back, on rows of that regime alone.
+
+    Neither is new, and the earlier one was accepted for this regime: a tie is its. It stays out where the champion is better for
+    sure, where it is worse by more than `promote.recall_max_drop`, or where a guard is broken.
+    """
+    document = decide(settings, champion, recalled, compared, earlier)
+    interval, allowed = document["interval"], settings.recall_max_drop
+    beaten = document["gain"] < -allowed or (interval is not None and interval["upper"] < 0)
+    broken = [_broken(guard) for guard in document["guards"] if not guard["holds"]]
+    verdict = "keep" if beaten or broken else "promote"
+    return document | {
+        "verdict": verdict,
+        "recalled": version,
+        "max_drop": allowed,
+        "sentence": _recall_sentence(document, version, allowed, beaten=beaten, broken=broken),
+    }
+
+
+def _recall_sentence(
+    document: Mapping[str, Any], version: str, allowed: float, *, beaten: bool, broken: list[str]
+) -> str:
+    name, rows = Metric.parse(document["metric"]).name, document["rows"]
+    count = f"{rows['shared']} " if rows else ""
+    where = f"on {count}test rows of the regime that has come back"
+    scored = f"{name} is {document['candidate']:.3f}, the champion's {document['champion']:.3f}, {where}"
+    if beaten:
+        what = f"only a fall of at most {allowed:g} that may be chance is allowed"
+        return f"{version} is not recalled, a training follows: its {scored}; {what}."
+    if broken:
+        return f"{version} is not recalled, a training follows: its {scored}; but {', '.join(broken)}."
+    return f"{version} is recalled, no training is needed: its {scored}."
+
+
 def account(document: Mapping[str, Any]) -> str:
     """Say what a decision rests on beside its sentence: interval, how often the champion was tried, guards."""
     interval, said = document["interval"], []

@@ -3,7 +3,7 @@
 from typing import Any
 
 from driftd.journal import Journal, tables
-from driftd.journal.records import ProjectState, Run, RunState
+from driftd.journal.records import Model, ProjectState, Run, RunState
 from driftd.retrain import served
 from driftd.retrain.context import Context
 from driftd.retrain.hooks import queue
@@ -53,25 +53,47 @@ def promote(ctx: Context) -> None:
             run_id=run.id, reference_id=reference, scores=ctx.results["reproduce"]["scores"],
             digest=ctx.results["copy"]["digest"], created_at=now,
         )  # fmt: skip
-        assigned = tables.assignments.add(
-            journal, project=run.project, number=names["number"], model_id=model, cause=cause, run_id=run.id,
-            assigned_at=now,
-        )  # fmt: skip
-        queue.add(journal, run.project, assigned, ctx.settings.hooks)
+        assign(ctx, tables.models.get(journal, model), names["number"], cause, now)
         for batch in ctx.results.get("snapshot", {}).get("batches", ()):
             where = "project = ? AND number BETWEEN ? AND ? AND batch IS NULL AND state <> 'held'"
             tables.windows.set(journal, where, run.project, *batch["windows"], batch=batch["name"])
         decision = ctx.results.get("decide")
-        said = (run.decision or {}).get("approval")
-        tables.runs.set(
-            journal, "id = ?", run.id, state=RunState.PROMOTED, step=None, ended_at=now,
-            decision={**decision, **({"approval": said} if said else {})} if decision else None,
-        )  # fmt: skip
-        sentence = decision["sentence"] if decision else f"{names['version']} is the first model."
-        journal.emit("model-assigned", project=run.project, subject=model, version=names["version"], cause=cause)
-        journal.emit("run-promoted", project=run.project, subject=run.id, version=names["version"], sentence=sentence)
+        _promoted(ctx, now, decision, decision["sentence"] if decision else f"{names['version']} is the first model.")
     ctx.log.line(f"{names['version']} is in production")
     clean(ctx)
+
+
+def recall(ctx: Context) -> None:
+    """Say in one write that an earlier model is in production again; the loop of the project brings its reference back."""
+    names, decision = ctx.results["number"], ctx.results["decide"]
+    model = tables.models.get(ctx.journal, ctx.results["prepare"]["recalled"]["id"])
+    with ctx.journal.write():
+        now = ctx.journal.clock()
+        assign(ctx, model, names["number"], "recall", now)
+        _promoted(ctx, now, decision, decision["sentence"])
+    ctx.log.line(f"{model.version} is in production again")
+    clean(ctx)
+
+
+def assign(ctx: Context, model: Model, number: int, cause: str, at: float) -> int:
+    """Write who is in production now and ask for the hooks, inside the caller's write."""
+    assignment = tables.assignments.add(
+        ctx.journal, project=ctx.project, number=number, model_id=model.id, cause=cause, run_id=ctx.run.id or None,
+        assigned_at=at,
+    )  # fmt: skip
+    queue.add(ctx.journal, ctx.project, assignment, ctx.settings.hooks)
+    ctx.journal.emit("model-assigned", project=ctx.project, subject=model.id, version=model.version, cause=cause)
+    return assignment
+
+
+def _promoted(ctx: Context, now: float, decision: dict[str, Any] | None, sentence: str) -> None:
+    said = (ctx.run.decision or {}).get("approval")
+    tables.runs.set(
+        ctx.journal, "id = ?", ctx.run.id, state=RunState.PROMOTED, step=None, ended_at=now,
+        decision={**decision, **({"approval": said} if said else {})} if decision else None,
+    )  # fmt: skip
+    version = ctx.results["number"]["version"]
+    ctx.journal.emit("run-promoted", project=ctx.project, subject=ctx.run.id, version=version, sentence=sentence)
 
 
 def _reference(ctx: Context, now: float) -> int:

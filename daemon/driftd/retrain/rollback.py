@@ -8,7 +8,6 @@ from driftd.retrain import finish, served
 from driftd.retrain.context import Context, champion
 from driftd.retrain.diff import model_of
 from driftd.retrain.environment import EMAIL, NAME
-from driftd.retrain.hooks import queue
 from driftd.retrain.publish import set_references
 
 
@@ -22,20 +21,16 @@ def roll_back(ctx: Context, version: str | None) -> Assignment:
     now, current = found
     target = _target(ctx, current, version)
     ctx.log.step(f"roll back from {current.version} to {target.version}")
-    _restore(ctx, target)
+    restore(ctx, target)
     number = _number(ctx, now.number, target)
     at = journal.clock()
     point_link(ctx.layout.current, target.version)
     with journal.write():
-        assignment = tables.assignments.add(
-            journal, project=ctx.project, number=number, model_id=target.id, cause="rollback", run_id=None, assigned_at=at
-        )  # fmt: skip
-        queue.add(journal, ctx.project, assignment, ctx.settings.hooks)
+        assignment = finish.assign(ctx, target, number, "rollback", at)
         if target.reference_id is not None:
             detail = tables.projects.get(journal, ctx.project).detail
             detail = {key: value for key, value in detail.items() if key != "collecting"}
             tables.projects.set(journal, "name = ?", ctx.project, reference_id=target.reference_id, detail=detail)
-        journal.emit("model-assigned", project=ctx.project, subject=target.id, version=target.version, cause="rollback")
     finish.clean(ctx)
     return tables.assignments.get(journal, assignment)
 
@@ -63,7 +58,7 @@ def _refuse_half_promoted(ctx: Context) -> None:
         raise RefusedError(f"run {half.id} is being promoted", remedy="ask again in a moment")
 
 
-def _restore(ctx: Context, target: Model) -> None:
+def restore(ctx: Context, target: Model) -> None:
     """Make sure that the served copy is there, byte for byte; one that was cleaned away comes out of DVC again."""
     copy = ctx.layout.models / target.version
     if copy.is_dir() and served.digest(copy) == target.digest:

@@ -13,7 +13,7 @@ from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
 from driftd.journal.records import Assignment, HookRow, Model, Run, RunState
 from driftd.readers import Span
-from driftd.retrain import finish, first, processes, publish, retention, rollback, scorer, steps
+from driftd.retrain import finish, first, processes, publish, recall, retention, rollback, scorer, steps
 from driftd.retrain.context import Context
 from driftd.retrain.dvc import Dvc
 from driftd.retrain.environment import environment
@@ -46,6 +46,18 @@ FIRST: dict[str, Step] = {
     "commit": publish.commit,
     "point": publish.point,
 }
+RECALL: dict[str, Step] = {
+    "prepare": recall.prepare,
+    "snapshot": recall.snapshot,
+    "reproduce": recall.reproduce,
+    "score": recall.score,
+    "decide": recall.decide,
+    "number": recall.number,
+    "copy": recall.copy,
+    "commit": recall.commit,
+    "point": publish.point,
+}
+OTHERS = {"first-model": FIRST, "recall": RECALL}  # by cause; any other run is an ANSWER
 
 
 class Runner:
@@ -167,7 +179,7 @@ class Runner:
         )
 
     def _steps(self, ctx: Context, stop: threading.Event) -> None:
-        for name, step in (FIRST if ctx.run.cause == "first-model" else ANSWER).items():
+        for name, step in OTHERS.get(ctx.run.cause, ANSWER).items():
             done = tables.steps.first(self.journal, "run_id = ? AND name = ?", ctx.run.id, name)
             if done is None or done.result is None:
                 if stop.is_set():
@@ -179,7 +191,10 @@ class Runner:
                 ctx.results[name] = done.result
             if name == "decide" and finish.settled(ctx):
                 return
-        finish.promote(ctx)
+        if ctx.run.cause == "recall":
+            finish.recall(ctx)
+        else:
+            finish.promote(ctx)
 
     def _begin(self, run: Run, name: str) -> None:
         with self.journal.write():

@@ -1,23 +1,20 @@
 """The steps of a run that answers an incident. Each may be repeated after a crash and comes out the same."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from driftd.errors import CommandError, DataError, OperationError, RefusedError, RepositoryError
+from driftd.errors import DataError, OperationError, RefusedError, RepositoryError
 from driftd.journal import tables
 from driftd.journal.records import Window
 from driftd.journal.spans import spans_of
 from driftd.readers import Schema, label_columns
-from driftd.retrain import batches, dataset, objects
+from driftd.retrain import batches, dataset, objects, scoring
 from driftd.retrain.context import Context, champion, metric_files
 from driftd.retrain.decide import decide as decided
-from driftd.retrain.dvc import document, in_order, outputs
 from driftd.retrain.publish import check_branch
 from driftd.retrain.scores import read_scores
 from driftd.retrain.spending import confidence
-from driftd.retrain.worktree import Worktree
 
 
 def prepare(ctx: Context) -> dict[str, Any]:
@@ -47,7 +44,7 @@ def snapshot(ctx: Context) -> dict[str, Any]:
     tree = ctx.worktree(ctx.results["prepare"]["base"])
     ctx.dvc.check_out(tree.root)
     data = dataset.find(tree, ctx.settings.retrain.dataset)
-    new = _write(ctx, data.example(tree.root))
+    new = write_batches(ctx, data.example(tree.root))
     names = [*_earlier(ctx, data), *(batch["name"] for batch in new)]
     paths = [ctx.layout.batches / name for name in names]
     add = _add_files if data.folder else _extend
@@ -70,7 +67,7 @@ def reproduce(ctx: Context) -> dict[str, Any]:
             f"{data.path}: {done['files']} files became {there} while the stages ran",
             remedy="stages must not change the data that they read",
         )
-    _keep_rows(ctx, tree, "candidate")
+    scoring.keep_rows(ctx, tree, "candidate")
     return {"tree": tree.tree(), "scores": read_scores(tree.root, metric_files(ctx.settings))}
 
 
@@ -81,44 +78,31 @@ def score(ctx: Context) -> dict[str, Any]:
     tree = ctx.worktree(revision, "champion")
     tree.git("checkout", ctx.results["reproduce"]["tree"], "--", ctx.repository.prefix + done["pointer"])
     ctx.dvc.check_out(tree.root)
-    for path in (ctx.settings.retrain.model, done["dataset"]):
-        if not (tree.root / path).exists():
-            raise RepositoryError(
-                f"{path} of the champion {version} is neither in the cache nor on a remote",
-                remedy="`dvc push` models, and run `dvc gc` with -a -T, so that what tags name is kept",
-            )
-    before = _model_hash(ctx, tree)
-    stages = in_order(ctx.settings.promote.score_stages, _lock(tree))
-    try:
-        ctx.dvc(tree.root, "repro", "-s", "-f", "--no-run-cache", "--no-commit", *stages)
-    except CommandError as error:
-        error.message = f"the champion {version} could not be scored on the candidate's test rows: {error.message}"
-        error.args = (error.message,)
-        raise
-    if _model_hash(ctx, tree) != before:
-        raise RepositoryError(
-            f"promote.score_stages ({', '.join(stages)}) made another model while scoring the champion",
-            remedy="leave the stage that trains out of it",
-        )
-    _keep_rows(ctx, tree, "champion")
-    return {"scores": read_scores(tree.root, metric_files(ctx.settings))}
+    return {"scores": scoring.rescore(ctx, tree, f"the champion {version}", done["dataset"], "champion")}
 
 
 def decide(ctx: Context) -> dict[str, Any]:
     """Compare both on the rows that they share."""
-    settings, earlier = ctx.settings.promote, _decisions(ctx)
-    compared = None
-    if settings.per_row:
-        new = [batch["name"] for batch in ctx.results["snapshot"]["batches"] if batch["new_regime"]]
-        sides = (ctx.file("champion-rows.jsonl"), ctx.file("candidate-rows.jsonl"))
-        compared = ctx.submit(_compared, *sides, new, confidence(settings.confidence, earlier))
+    settings, earlier = ctx.settings.promote, decisions(ctx)
+    compared = row_by_row(ctx, earlier)
     old, new_scores = ctx.results["score"]["scores"], ctx.results["reproduce"]["scores"]
     decision = decided(settings, old, new_scores, compared, earlier)
     ctx.log.line(decision["sentence"])
     return decision
 
 
-def _decisions(ctx: Context) -> int:
+def row_by_row(ctx: Context, earlier: int) -> dict[str, Any] | None:
+    """Compare the per-row results of both, where there are any."""
+    settings = ctx.settings.promote
+    if not settings.per_row:
+        return None
+    new = [batch["name"] for batch in ctx.results["snapshot"]["batches"] if batch["new_regime"]]
+    sides = (ctx.file("champion-rows.jsonl"), ctx.file("candidate-rows.jsonl"))
+    compared: dict[str, Any] = ctx.submit(_compared, *sides, new, confidence(settings.confidence, earlier))
+    return compared
+
+
+def decisions(ctx: Context) -> int:
     """Count the earlier runs that were decided against the same champion: they have looked at the test rows."""
     query = """
         SELECT count(*) AS n FROM steps AS decided JOIN steps AS prepared USING (run_id) JOIN runs ON runs.id = run_id
@@ -168,7 +152,8 @@ def _windows(ctx: Context) -> list[Window]:
     return tables.windows.all(ctx.journal, where, ctx.project, first, last, order="number")
 
 
-def _write(ctx: Context, like: str) -> list[dict[str, Any]]:
+def write_batches(ctx: Context, like: str) -> list[dict[str, Any]]:
+    """Write the labelled rows of the run's windows, in the form of the file `like`."""
     windows = _windows(ctx)
     schema = Schema.from_json(tables.projects.get(ctx.journal, ctx.project).columns or [])
     labels = label_columns(schema, ctx.settings.labels)
@@ -223,25 +208,3 @@ def _extend(ctx: Context, root: Path, data: dataset.Dataset, paths: Sequence[Pat
         ctx.log.line(f"  {data.path} has {rows} rows now")
         ctx.dvc(root, "add", data.path)
     return [path.name for path in paths]
-
-
-def _keep_rows(ctx: Context, tree: Worktree, who: str) -> None:
-    """Keep a model's per-row results with the run."""
-    if not ctx.settings.promote.per_row:
-        return
-    path = tree.root / ctx.settings.promote.per_row
-    if not path.is_file():
-        raise RepositoryError(
-            f"{path}: the stages of the {who} did not write the per-row results",
-            remedy="correct promote.per_row, or leave it out",
-        )
-    shutil.copyfile(path, ctx.file(f"{who}-rows.jsonl"))
-
-
-def _lock(tree: Worktree) -> dict[str, Any]:
-    return document((tree.root / "dvc.lock").read_bytes(), "dvc.lock")
-
-
-def _model_hash(ctx: Context, tree: Worktree) -> object:
-    model = ctx.settings.retrain.model
-    return next((entry.get("md5") for _, path, entry in outputs(_lock(tree)) if path == model), None)

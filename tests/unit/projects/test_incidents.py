@@ -32,16 +32,16 @@ def opened(journal, window=20, onset=18):
         return tables.incidents.get(journal, incidents.alarm(journal, "p", "drift", window, onset, VERDICT, 1))
 
 
-def run(journal, incident, state):
+def run(journal, incident, state, cause="drift", **plan):
     with journal.write():
         tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.RUNNING)
         run_id = tables.runs.add(
             journal,
             project="p",
             incident_id=incident.id,
-            cause="drift",
+            cause=cause,
             state=state,
-            plan={},
+            plan=plan,
             created_at=1.0,
             ended_at=2.0,
         )
@@ -77,6 +77,23 @@ def test_a_promotion_closes_the_incident(journal):
 def test_a_kept_champion_leaves_it_unresolved_until_the_rows_have_doubled(journal):
     incident = run(journal, opened(journal), RunState.KEPT)
     assert (incident.state, incident.retry_rows) == (IncidentState.UNRESOLVED, 600)
+
+
+@pytest.mark.parametrize("state", [RunState.KEPT, RunState.FAILED])
+def test_a_model_that_was_not_recalled_leaves_the_incident_to_a_training(journal, state):
+    incident = run(journal, opened(journal), state, "recall", recall=1)
+    assert (incident.state, incident.retry_rows, incident.detail.get("failures")) == (IncidentState.OPEN, None, None)
+
+
+def test_a_recalled_model_brings_its_reference_back(journal):
+    with journal.write():
+        model = tables.models.add(
+            journal, project="p", version="v1.0.0", revision="0", reference_id=1, digest="0", created_at=1.0, scores={}
+        )
+    incident = run(journal, opened(journal), RunState.PROMOTED, "recall", recall=model)
+    assert (incident.state, incident.resolution) == (IncidentState.CLOSED, "promotion")
+    project = tables.projects.get(journal, "p")
+    assert (project.reference_id, project.detail) == (1, {})
 
 
 def test_failures_in_a_row_are_counted_and_forgotten_after_a_run_that_ended_well(journal):

@@ -2,7 +2,7 @@ import pytest
 
 from driftd.config.model import Guard, Promote
 from driftd.errors import RepositoryError
-from driftd.retrain.decide import account, decide
+from driftd.retrain.decide import account, decide, recall
 
 METRIC = "scores.json:f"
 
@@ -124,3 +124,42 @@ def test_an_account_of_the_decision_names_interval_attempts_and_guards():
         "paired bootstrap: gain 0.0500 to 0.2000 at 95.00%, one-sided each; decision 3 against this champion; "
         "scores.json:ZIP.f 0.900 -> 0.880 is allowed."
     )
+
+
+@pytest.mark.parametrize(
+    ("candidate", "upper", "verdict"),
+    [
+        (0.6, 0.2, "promote"),
+        (0.5, 0.2, "promote"),
+        (0.495, 0.01, "promote"),
+        (0.495, -0.001, "keep"),
+        (0.48, 0.01, "keep"),
+    ],
+)
+def test_a_regimes_own_champion_comes_back_unless_it_is_worse(candidate, upper, verdict):
+    rows = compared(candidate=candidate, lower=-0.1, upper=upper)
+    found = recall(settings(), {METRIC: 0.5}, {METRIC: candidate}, rows, 0, "v1.0.0")
+    assert (found["verdict"], found["recalled"]) == (verdict, "v1.0.0")
+    assert found["sentence"].startswith(
+        f"v1.0.0 is {'recalled, no' if verdict == 'promote' else 'not recalled, a'} training"
+    )
+
+
+@pytest.mark.parametrize(("candidate", "verdict"), [(0.505, "promote"), (0.52, "keep")])
+def test_a_recalled_loss_is_worse_where_it_is_higher(candidate, verdict):
+    found = recall(settings(better="lower"), {METRIC: 0.5}, {METRIC: candidate}, None, 0, "v1.0.0")
+    assert found["verdict"] == verdict
+
+
+def test_a_guard_keeps_a_recalled_model_out():
+    guard = Guard(metric="scores.json:*", max_drop=0.05)
+    found = recall(
+        settings(guards=(guard,)),
+        {METRIC: 0.5, "scores.json:LOC": 0.9},
+        {METRIC: 0.6, "scores.json:LOC": 0.7},
+        None,
+        0,
+        "v1.0.0",
+    )
+    assert found["verdict"] == "keep"
+    assert "scores.json:LOC falls from 0.900 to 0.700" in found["sentence"]

@@ -6,6 +6,7 @@ from typing import Literal
 from driftd.journal import Journal, tables
 from driftd.journal.records import Assignment, HookRow, Incident, Model, Run
 from driftd.observe.views.base import LIMIT, View, when
+from driftd.observe.views.runs import promoted
 
 Kind = Literal["incident", "closed", "promoted", "kept", "failed", "stopped", "running", "waiting", "model", "hook"]
 
@@ -27,7 +28,7 @@ def timeline(journal: Journal, project: str, limit: int = LIMIT) -> list[Entry]:
     for incident in tables.incidents.all(journal, "project = ?", project, order=last):
         entries += _of_incident(incident)
     for run in tables.runs.all(journal, "project = ?", project, order=last):
-        entries.append(_of_run(run, tables.models.first(journal, "run_id = ?", run.id)))
+        entries.append(_of_run(run, promoted(journal, run.id)))
     for assignment in tables.assignments.all(journal, "project = ? AND run_id IS NULL", project, order=last):
         entries.append(_of_assignment(assignment, tables.models.get(journal, assignment.model_id)))
     failed = tables.hooks.all(journal, "project = ? AND state = 'failed'", project, order=last)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from driftd.journal import Journal, tables
-from driftd.journal.records import Run, Step
+from driftd.journal.records import Model, Run, Step
 from driftd.observe.views.base import LIMIT, View, found, when
 
 
@@ -58,10 +58,16 @@ def run(journal: Journal, run_id: int) -> RunView:
     return view(journal, found(row, f"run {run_id}", "see `driftd history PROJECT`"))
 
 
+def promoted(journal: Journal, run_id: int) -> Model | None:
+    """Return the model that a run has put into production, if it has."""
+    assigned = tables.assignments.first(journal, "run_id = ?", run_id)
+    return tables.models.get(journal, assigned.model_id) if assigned else None
+
+
 def view(journal: Journal, row: Run) -> RunView:
     steps = tables.steps.all(journal, "run_id = ?", row.id, order="started_at, rowid")
     prepared = next((step.result for step in steps if step.name == "prepare" and step.result), {})
-    model = tables.models.first(journal, "run_id = ?", row.id)
+    model = promoted(journal, row.id)
     return RunView(
         id=row.id,
         project=row.project,

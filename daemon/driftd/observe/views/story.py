@@ -56,7 +56,9 @@ def _of_run(run: RunView) -> Iterator[Moment]:
     yield Moment(at=run.created_at, kind="running", text=f"run {run.id} began: {run.cause}", run=run.id)
     for step in run.steps:
         if step.ended_at is not None and step.name in ("snapshot", "reproduce", "score", "decide"):
-            yield Moment(at=step.ended_at, kind="step", text=STEPS[step.name], run=run.id)
+            yield Moment(
+                at=step.ended_at, kind="step", text=(RECALL if run.cause == "recall" else STEPS)[step.name], run=run.id
+            )
     if run.ended_at is not None:
         yield Moment(at=run.ended_at, kind=run.state, text=run.sentence or f"run {run.id} ended", run=run.id)
 
@@ -66,4 +68,8 @@ STEPS = {
     "reproduce": "the stages ran and made a candidate",
     "score": "both models were scored on the same rows",
     "decide": "the decision was made",
+}
+RECALL = STEPS | {
+    "snapshot": "the rows of the regime that has come back were written as a dataset of their own",
+    "reproduce": "its earlier champion was scored on them, without a training",
 }

@@ -14,7 +14,7 @@ class Notice:
 
     id: str  # ADDRESSES#prod#4, the assignment's tag
     at: float
-    cause: str  # first-model, promotion, rollback
+    cause: str  # first-model, promotion, recall, rollback
     version: str
     revision: str
     data: dict[str, Any]

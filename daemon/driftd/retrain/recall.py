@@ -1,0 +1,97 @@
+"""The steps of a run that recalls the champion of a regime that has come back: both models on the new rows, and no training."""
+
+import shutil
+from typing import Any
+
+from driftd.journal import tables
+from driftd.journal.records import Model
+from driftd.retrain import dataset, rollback, scoring, steps
+from driftd.retrain.context import Context
+from driftd.retrain.decide import recall as decided
+from driftd.retrain.environment import EMAIL, NAME
+from driftd.retrain.publish import set_references
+from driftd.retrain.worktree import Worktree
+
+
+def prepare(ctx: Context) -> dict[str, Any]:
+    """Fix which models are compared, and on which windows."""
+    model = tables.models.get(ctx.journal, ctx.run.plan["recall"])
+    recalled = {"id": model.id, "version": model.version, "revision": model.revision}
+    return steps.prepare(ctx) | {"recalled": recalled}
+
+
+def snapshot(ctx: Context) -> dict[str, Any]:
+    """Write the rows of the regime that has come back, in the form of the dataset."""
+    tree = ctx.worktree(ctx.results["prepare"]["champion"]["revision"], "champion")
+    ctx.dvc.check_out(tree.root)
+    data = dataset.find(tree, ctx.settings.retrain.dataset)
+    return {"dataset": data.path, "batches": steps.write_batches(ctx, data.example(tree.root))}
+
+
+def reproduce(ctx: Context) -> dict[str, Any]:
+    """Score the earlier champion in the place of a candidate that is trained."""
+    recalled = ctx.results["prepare"]["recalled"]
+    return _score(ctx, recalled, "run", "candidate", f"the earlier champion {recalled['version']}")
+
+
+def score(ctx: Context) -> dict[str, Any]:
+    """Score the champion on the same rows."""
+    champion = ctx.results["prepare"]["champion"]
+    return _score(ctx, champion, "champion", "champion", f"the champion {champion['version']}")
+
+
+def decide(ctx: Context) -> dict[str, Any]:
+    """Decide which of the two fits the rows."""
+    earlier = steps.decisions(ctx)
+    old, new = ctx.results["score"]["scores"], ctx.results["reproduce"]["scores"]
+    compared = steps.row_by_row(ctx, earlier)
+    decision = decided(ctx.settings.promote, old, new, compared, earlier, ctx.results["prepare"]["recalled"]["version"])
+    ctx.log.line(decision["sentence"])
+    return decision
+
+
+def number(ctx: Context) -> dict[str, Any]:
+    """Fix the assignment's number, once the champion is known to be the one that was compared."""
+    return steps.number(ctx) | {"version": ctx.results["prepare"]["recalled"]["version"]}
+
+
+def copy(ctx: Context) -> dict[str, Any]:
+    """Make sure that the served copy is there."""
+    rollback.restore(ctx, _model(ctx))
+    return {}
+
+
+def commit(ctx: Context) -> dict[str, Any]:
+    """Tag the assignment; the version and its commit are there already."""
+    names, model = ctx.results["number"], _model(ctx)
+    tag = ctx.tags().assignment_tag(names["number"])
+    message = f"{model.version} goes into production again (run {ctx.run.id})"
+    git = ctx.repository.git
+    made = git.tag_object(tag, model.revision, message, names["when"], f"{NAME} <{EMAIL}>")
+    set_references(git, [(f"refs/tags/{tag}", made, "")])
+    return {"revision": model.revision}
+
+
+def _model(ctx: Context) -> Model:
+    return tables.models.get(ctx.journal, ctx.results["prepare"]["recalled"]["id"])
+
+
+def _score(ctx: Context, model: dict[str, Any], name: str, side: str, who: str) -> dict[str, Any]:
+    tree = ctx.worktree(model["revision"], name)
+    ctx.dvc.check_out(tree.root)
+    _replace(ctx, tree)
+    return {"scores": scoring.rescore(ctx, tree, who, ctx.results["snapshot"]["dataset"], side)}
+
+
+def _replace(ctx: Context, tree: Worktree) -> None:
+    """Let the worktree's dataset be the new rows and no others."""
+    done = ctx.results["snapshot"]
+    place = tree.root / done["dataset"]
+    [batch] = done["batches"]  # the plan's windows are of one regime
+    path = ctx.layout.batches / batch["name"]
+    if place.is_dir():
+        shutil.rmtree(place)
+        place.mkdir()
+        place /= path.name
+    place.unlink(missing_ok=True)  # it may be a link into the cache
+    shutil.copyfile(path, place)

@@ -1,0 +1,110 @@
+"""A season that comes back is not retrained for: the model of its time is compared and promoted, through a real daemon."""
+
+import json
+import shutil
+import time
+
+import pytest
+
+from driftd.journal import tables
+from driftd.journal.records import RunState
+from support.adoption import QUIET, rows
+from support.daemon import wait_until
+from support.project import BIN, make_project, tool
+from support.retraining import Retraining
+from support.running import Kinds
+from support.season import PROMOTE, make_season
+
+pytestmark = pytest.mark.slow
+
+WINDOW, FIRST = 250, 1500
+UNDER_WAY = "SELECT count(*) FROM runs WHERE ended_at IS NULL"
+SECONDS = 10  # from the last window that was needed to the promotion, on a machine that is not busy
+QUICK = 0.6  # seconds that `dvc version` takes there
+
+
+class Season(Kinds):
+    """Households, then group quarters, then households again; each file is a window."""
+
+    def __init__(self, folder, **promote):
+        super().__init__(
+            folder, template=make_season(folder / "template", rows(0, FIRST)), labels=["employed"], window={"rows": WINDOW},
+            reference={"rows": FIRST}, drift={}, promote=PROMOTE | promote,
+            retrain={"model": "model.bin", "min_rows": 750, "cooldown": 0, "env": {"path": [str(BIN)]}},
+        )  # fmt: skip
+        self.windows = 0
+
+    def arrive(self, first, last):
+        """Let the windows of some rows arrive one by one, as far as no run has begun."""
+        for start in range(first, last, WINDOW):
+            aside = self.folder / "aside.csv"
+            aside.write_text(rows(start, start + WINDOW))
+            aside.rename(self.incoming / f"{self.windows:03d}.csv")
+            self.windows += 1
+            query = f"SELECT count(*) FROM windows WHERE number = {self.windows} AND state <> 'closed'"  # noqa: S608
+            wait_until(lambda query=query: self.one(query) == 1, what=f"window {self.windows} is judged")
+            wait_until(lambda: self.one(UNDER_WAY) == 0, 120, "no run is under way")
+
+    def runs(self):
+        return self.rows("SELECT cause, state FROM runs ORDER BY id")
+
+    def assigned(self):
+        return self.rows("SELECT version, cause FROM assignments JOIN models ON models.id = model_id ORDER BY number")
+
+
+def test_the_first_model_comes_back_with_its_season_without_a_training(tmp_path):
+    season = Season(tmp_path)
+    with season.daemon():
+        season.wait_for_model()
+        first = season.served
+        season.arrive(FIRST, FIRST + 2 * WINDOW)
+        season.arrive(QUIET, QUIET + 2000)
+        assert season.assigned() == [("v1.0.0", "first-model"), ("v2.0.0", "promotion")], season.runs()
+        assert season.served != first
+        season.arrive(FIRST + 2 * WINDOW, QUIET)
+        assert season.assigned()[2:] == [("v1.0.0", "recall")], season.runs()
+        assert season.served == first
+        assert season.runs() == [("first-model", "promoted"), ("drift", "promoted"), ("recall", "promoted")]
+        [(run, decision, plan, ended)] = season.rows(
+            "SELECT id, decision, plan, ended_at FROM runs WHERE cause = 'recall'"
+        )
+        decision, last = json.loads(decision), json.loads(plan)["windows"][1]
+        took = ended - season.one(f"SELECT judged_at FROM windows WHERE number = {last}")  # noqa: S608
+        started = time.monotonic()
+        tool(season.repository, "dvc", "version")
+        assert took < SECONDS * max(1.0, (time.monotonic() - started) / QUICK)
+        assert "stages.py train" not in season.driftd("logs", str(run))
+        assert decision["sentence"].startswith("v1.0.0 is recalled, no training is needed: its log_loss is 0.")
+        assert set(decision["by_regime"]) == {"new"}
+        [(state, resolution, detail)] = season.rows(
+            "SELECT state, resolution, detail FROM incidents ORDER BY id DESC LIMIT 1"
+        )
+        assert (state, resolution, json.loads(detail)["pattern"]["kind"]) == ("closed", "promotion", "recurring")
+        assert season.rows("SELECT reference_id, detail ->> 'collecting' FROM projects") == [(1, None)]
+        judged = f"SELECT count(*), min(verdict ->> 'alarm') FROM windows WHERE number > {last + 1}"  # noqa: S608
+        assert season.rows(f"{judged} AND reference_id = 1 AND state = 'judged'") == [(season.windows - last - 1, 0)]
+        assert season.json("show", str(run))["version"] == "v1.0.0"
+    assert season.json("verify")["ok"]
+
+
+def promoted_twice(tmp_path):
+    """Return a project whose second champion knows four kinds, and a window of the first two behind it."""
+    kinds = Retraining(make_project(tmp_path / "repository"), tmp_path / "state")
+    kinds.first()
+    kinds.arrive(1, "abcd")
+    kinds.arrive(2, "cd")
+    assert kinds.answer((1, 2), regime_from=1).state is RunState.PROMOTED
+    kinds.arrive(3, "ab")
+    return kinds, tables.models.all(kinds.journal, order="id")
+
+
+def test_a_model_that_is_worse_or_lost_is_not_recalled(tmp_path):
+    kinds, [first, second] = promoted_twice(tmp_path)
+    kinds.arrive(4, "cd")
+    run = kinds.execute(kinds.start("recall", windows=[4, 4], regime_from=4, recall=first.id, alarm=4))
+    assert (run.state, run.decision["candidate"]) == (RunState.KEPT, 0.0)
+    assert run.decision["sentence"].startswith("v1.0.0 is not recalled, a training follows: its accuracy is 0.000")
+    shutil.rmtree(kinds.repository / ".dvc" / "cache")
+    run = kinds.execute(kinds.start("recall", windows=[4, 4], regime_from=4, recall=first.id, alarm=4))
+    assert run.state is RunState.FAILED
+    assert kinds.layout.current.readlink().name == second.version
