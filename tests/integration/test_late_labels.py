@@ -1,6 +1,7 @@
 """Labels that come days after their rows, through a real daemon: by a re-delivery, and by a file with a key."""
 
 import csv
+import json
 
 import pytest
 
@@ -30,31 +31,40 @@ def drop(kinds, name, found, columns=("n", "kind", "label"), **changed):
 
 def held(kinds):
     [view] = kinds.json("status")["projects"]
-    return view["held"] and view["held"]["gate"]
+    return view["held"] or {"gate": None, "reason": ""}
 
 
-def test_a_drift_waits_for_labels_and_runs_once_they_are_there(tmp_path):
+def test_a_drift_waits_for_labels_and_runs_once_they_are_there(template, tmp_path):
     source = {"path": str(tmp_path / "incoming"), "scan_every": 1, "settle": 0.2, "labels": "labels"}
-    kinds = Kinds(tmp_path, source=source, key="n", retrain=RETRAIN | {"min_labels": 200})
+    kinds = Kinds(tmp_path, template, source=source, key="n", retrain=RETRAIN | {"min_labels": 200, "to_label": 120})
     arrived = {number: lines(kinds, number, "cd") for number in range(1, 6)}
     with kinds.daemon():
         kinds.wait_for_model()
         for number, found in arrived.items():
             drop(kinds, f"{number}.csv", found, label="")
-        wait_until(lambda: held(kinds) == "labels", what="the labels gate holds")
+        wait_until(lambda: held(kinds)["gate"] == "labels", what="the labels gate holds")
         windows = kinds.rows("SELECT count(*), sum(rows) FROM windows")
 
-        drop(kinds, "again.csv", [*arrived[1], *arrived[2]])
+        wanted = kinds.folder / "state" / "kinds" / "to_label.jsonl"
+        wait_until(lambda: str(wanted) in held(kinds)["reason"], what="the rows to label are named")
+        assert str(wanted) in kinds.json("incidents", "list")[0]["to_label"]["file"]
+        asked = [json.loads(line) for line in wanted.read_text().splitlines()]
+        truth = {str(row["n"]): row["label"] for found in arrived.values() for row in found}
+        back = kinds.folder / "aside" / "labelled.jsonl"
+        back.write_text("".join(json.dumps(row | {"label": truth[str(row["n"])]}) + "\n" for row in asked))
+        back.rename(kinds.incoming / back.name)
         kinds.wait_for_event("labels-joined")
-        wait_until(lambda: "120 of 200" in kinds.driftd("status"), what="the labels are counted")
-        drop(kinds, "labels/side.csv", [*arrived[4], *arrived[3], {"n": 77, "label": "X"}], columns=("n", "label"))
+        wait_until(lambda: "120 of 200" in held(kinds)["reason"], what="the labels are counted")
+        every = [row for found in arrived.values() for row in found]
+        drop(kinds, "labels/side.csv", [*every, {"n": 77, "label": "X"}], columns=("n", "label"))
         kinds.wait_for_event("run-promoted", times=2)
 
         said = kinds.rows("SELECT data ->> 'joined', data ->> 'unknown' FROM events WHERE kind = 'labels-joined'")
-        assert said == [(120, 0), (120, 1)]
+        assert said == [(120, 0), (300, 1)]
         assert kinds.rows("SELECT count(*), sum(rows) FROM windows") == windows
+        wait_until(lambda: not wanted.exists(), what="the file has gone with the incident")
         assert (
             kinds.one("SELECT sum(value ->> 'rows') FROM steps, json_each(result, '$.batches') WHERE name = 'snapshot'")
-            == 240
+            == 300
         )
     assert kinds.json("verify")["ok"]

@@ -94,8 +94,7 @@ def _project(settings: Any, name: str | None) -> "tuple[str, Project]":
 def _recorded(stream: Path, settings: "Project", first: int | None) -> "Recorded":
     from driftd.backtest.stream import Recorded
     from driftd.detect.settings import DriftSettings
-    from driftd.readers import Kind, infer, inspect
-    from driftd.retrain.batches import label_columns
+    from driftd.readers import Kind, infer, inspect, label_columns
 
     schema = infer([str(stream)], {name: Kind(kind) for name, kind in settings.columns.items()})
     labels = label_columns(schema, settings.labels)

@@ -45,8 +45,9 @@ def listed(
 
 
 def told(incident: "IncidentView") -> str:
-    """Say what moved, and how."""
-    return incident.summary + (f"; {incident.pattern['kind']}" if incident.pattern else "")
+    """Say what moved, and how, and where rows wait for a label."""
+    said = incident.summary + (f"; {incident.pattern['kind']}" if incident.pattern else "")
+    return f"{said}; to label: {incident.to_label['file']}" if incident.to_label else said
 
 
 def dismiss(

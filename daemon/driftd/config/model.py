@@ -199,6 +199,8 @@ class Retrain(Section):
     """Rows of the new regime that a run waits for."""
     min_labels: Annotated[Whole, Field(ge=1)] | None = None
     """Labelled rows of the new regime that a run waits for, where the project has labels; null: as many as `min_rows`."""
+    to_label: Whole = Field(500, ge=0, le=5000)
+    """Rows most worth a label that are written to `to_label.jsonl` while a run waits for labels (docs/how-to/late-labels.md); 0: none."""
     schedule: Crontab | None = None
     """When to train whatever the data say, as five crontab fields in UTC: `0 3 * * sun`; not without new rows."""
     max_age: Annotated[Duration, Field(gt=0)] | None = None

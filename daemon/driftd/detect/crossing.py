@@ -1,5 +1,6 @@
 """What crosses between the daemon and its workers, as plain values: the daemon's own process stays free of numpy and pyarrow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,3 +88,18 @@ def find_out(
 
     found = worker.find_out(reference, columns, before, after, schema, earlier)
     return found.kind, found.onset, found.regime
+
+
+def choose(
+    reference: bytes,
+    effects: dict[str, float],
+    before: list[Span],
+    spans: list[Span],
+    schema: Schema,
+    labels: Sequence[str],
+    most: int,
+) -> tuple[bytes, int]:
+    """Choose the rows most worth a label, in a worker: as JSON lines, and how many they are."""
+    from driftd.detect import label_choice
+
+    return label_choice.choose(reference, effects, before, spans, schema, labels, most)

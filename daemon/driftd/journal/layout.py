@@ -33,6 +33,11 @@ class Layout:
         return self.root / "labels"
 
     @property
+    def to_label(self) -> Path:
+        """Rows that are most worth a label, while an incident waits for labels."""
+        return self.root / "to_label.jsonl"
+
+    @property
     def worktrees(self) -> Path:
         return self.root / "worktrees"
 

@@ -24,6 +24,7 @@ KINDS: dict[str, Meaning] = {
     "file-dropped": Meaning("notice", "files", "a file's rows will never count: it changed, vanished, or a person said so"),
     "file-ignored": Meaning("warning", None, "something in the source is no file that driftd can let in"),
     "labels-joined": Meaning("notice", "files", "a file brought labels of rows that came before; `unknown` are of no row that waits"),
+    "labels-wanted": Meaning("notice", "incidents", "a run waits for labels, and the rows that are most worth one were written to a file"),
     "extra-columns": Meaning("warning", "files", "a file has columns that are not used, other ones than before"),
     "watching": Meaning("notice", None, "how changes of the source are noticed: by events of the system, or by polling"),
     "window-closed": Meaning("info", "windows", "rows became a window"),

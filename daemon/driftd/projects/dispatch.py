@@ -12,6 +12,7 @@ from driftd.observe import logs
 from driftd.projects import gates, incidents, quality, recall
 from driftd.projects.asking import Asking
 from driftd.projects.labels import FRESH, Labels
+from driftd.projects.to_label import ToLabel
 from driftd.retrain.runner import Runner
 
 # Runs that cooldown and runs a day count: what trained, or has changed the champion.
@@ -29,6 +30,7 @@ class Dispatcher:
         self.journal = journal
         self.runner = runner
         self.labels = Labels(name, settings, journal, runner)
+        self.to_label = ToLabel(name, settings, journal, runner, self.labels, wake)
         self.asking = Asking(name, settings, journal, runner)
         self.held: gates.Held | None = None
         self._wake = wake
@@ -47,6 +49,8 @@ class Dispatcher:
             self._hold(gates.approval(run.id) if run.state is RunState.WAITING else None)
             return
         self._hold(self._next())
+        if self.held is None:
+            self.to_label.withdraw()
 
     def _next(self) -> gates.Held | None:
         """Begin the next run, or return what holds it."""
@@ -111,6 +115,8 @@ class Dispatcher:
         if rows >= needed:  # counting labels reads the rows
             facts = self._with_labels(facts, None if asked else incident.onset_window)
         held = gates.held(settings, facts) or gates.disk(self.runner.shortage())
+        if held is not None and held.gate == "labels":
+            return replace(held, reason=held.reason + self.to_label.offer(incident, facts.labelled or 0, rows))
         if held is None and not self._recall(incident):
             cause = "person" if hurried else incident.kind
             self._begin(cause, incident, self._plan(incident, rows))

@@ -104,6 +104,13 @@ def explain(journal: Journal, incident: Incident, pattern: dict[str, Any]) -> No
     journal.emit("incident-explained", project=incident.project, subject=incident.id, **pattern)
 
 
+def wants_labels(journal: Journal, incident_id: int, found: dict[str, Any]) -> None:
+    """Remember which rows are most worth a label, and when that was chosen; the rows themselves are in the file."""
+    incident = tables.incidents.get(journal, incident_id)
+    tables.incidents.set(journal, "id = ?", incident_id, detail={**incident.detail, "to_label": found})
+    journal.emit("labels-wanted", project=incident.project, subject=incident_id, file=found["file"], rows=found["rows"])
+
+
 def summarise(verdict: dict[str, Any]) -> str:
     """Say in a line what moved: the drifted columns, the largest effect first; or that the model's losses rose."""
     decay = verdict.get("decay")

@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from driftd.journal import Journal, tables
-from driftd.journal.records import Incident
+from driftd.journal.records import Incident, IncidentState
 from driftd.observe.views.base import LIMIT, View, found, when
+
+WAITING = (IncidentState.OPEN, IncidentState.UNRESOLVED)
 
 
 class ColumnView(View, frozen=True, kw_only=True):
@@ -33,6 +35,7 @@ class IncidentView(View, frozen=True, kw_only=True):
     pattern: dict[str, Any] | None  # kind, onset_window, and the reference whose regime has come back
     columns: list[ColumnView]  # the largest effect first
     files: list[dict[str, Any]]  # of a schema incident
+    to_label: dict[str, Any] | None  # `file` with the `rows` most worth a label, while a run waits for labels
 
 
 def incidents(
@@ -77,6 +80,7 @@ def _view(journal: Journal, row: Incident) -> IncidentView:
         pattern=row.detail.get("pattern"),
         columns=columns(row.detail.get("verdict", {})),
         files=row.detail.get("files", []),
+        to_label=row.detail.get("to_label") if row.state in WAITING else None,
     )
 
 
