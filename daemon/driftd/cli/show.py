@@ -159,7 +159,8 @@ def _show_model(model: "ModelView") -> None:
     if model.scores:
         output.say("")
         output.show_table(
-            ("score", "value"), [(name, output.score(value)) for name, value in sorted(model.scores.items())]
+            ("score", "value"),
+            [(name, output.score(model.scores[name])) for name in sorted(model.scores, key=_from_the_whole)],
         )
 
 
@@ -180,8 +181,13 @@ def _show_diff(found: Mapping[str, Any]) -> None:
     for name in ("params", "scores"):
         if found[name]:
             output.say("")
-            rows = [(each, *map(_value, pair)) for each, pair in found[name].items()]
+            rows = [(each, *map(_value, found[name][each])) for each in sorted(found[name], key=_from_the_whole)]
             output.show_table((name, old, new), rows)
+
+
+def _from_the_whole(name: str) -> tuple[int, str]:
+    """Sort what is of the whole before what is of one label."""
+    return name.count("."), name
 
 
 def _lines(count: int | None) -> str:
