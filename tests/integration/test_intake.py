@@ -560,6 +560,14 @@ class TestWatching:
         # written anew each time: nobody hears of the first if the folder's watch comes a moment later
         wait_until(lambda: (folder / "b.csv").write_text("x,y\n2,a\n") and self.hinted(watched))
 
+    def test_a_folder_that_is_watched_twice_is_no_warning(self, tmp_path, workers, recwarn):
+        rig = Rig(tmp_path, workers)
+        rig.intake.start(lambda: None)
+        (emitter,) = rig.intake._watch._observer.emitters
+        emitter._inotify._add_callback(os.fsencode(rig.root))
+        rig.close()
+        assert not [each for each in recwarn if "Callback" in str(each.message)]
+
     def test_a_root_that_vanishes_and_comes_back_is_watched_again(self, watched):
         assert watched.intake.watching == "events"
         shutil.rmtree(watched.root)

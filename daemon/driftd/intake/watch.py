@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 import time
+import warnings
 from typing import TYPE_CHECKING, Literal
 
 from watchdog.events import (
@@ -145,6 +146,8 @@ class Watch:
 
 
 def _observe(root: Path, hints: FileSystemEventHandler) -> InotifyObserver:
+    # New folders in new folders are watched twice, which changes nothing; the warning names every folder below the root.
+    warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
     observer = InotifyObserver(generate_full_events=True)  # they tell a file that was moved in from one that is begun
     try:
         observer.schedule(hints, str(root), recursive=True, event_filter=EVENTS)
