@@ -9,7 +9,7 @@ PROGRAMS := chromium git npm prometheus prometheus-alertmanager promtool strace 
 AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help check static fast test demo bench programs test-services format lock clean
+.PHONY: help check static fast test demo bench screenshots programs test-services format lock clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do \
@@ -42,6 +42,9 @@ demo: $(READY)  ## the whole loop on real data; `.venv/bin/driftd demo --keep DI
 
 bench: $(READY)  ## false alarms on simulated quiet streams, shortened; benchmarks/ says how to run it whole
 	nice -n 19 $(BIN)/python benchmarks/null_calibration.py --streams 2 --windows 1000
+
+screenshots: $(READY)  ## the pictures of the docs anew, of the demo's daemon in Chromium; takes some minutes
+	$(BIN)/python docs/images/make.py
 
 test-services: programs $(AXE)  ## the programs that some tests run: Debian packages, which need root where one is missing, and axe-core of npm
 
