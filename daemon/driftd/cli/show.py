@@ -95,6 +95,7 @@ def _show_run(run: "RunView") -> None:
         "began": output.clock(run.created_at),
         "took": output.duration(took),
         "windows": windows,
+        "rows": (run.decision or {}).get("made_of", {}).get("sentence"),
         "models": " against ".join(filter(None, (run.version or "the candidate", run.champion))),
         "said": run.sentence,
     })  # fmt: skip

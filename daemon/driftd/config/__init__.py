@@ -2,5 +2,6 @@
 
 from driftd.config.load import find_file, load, located, parse
 from driftd.config.model import Project, Settings
+from driftd.config.units import Choice, choice
 
-__all__ = ["Project", "Settings", "find_file", "load", "located", "parse"]
+__all__ = ["Choice", "Project", "Settings", "choice", "find_file", "load", "located", "parse"]

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from driftd.config.units import Budget, Crontab, Duration, Size
+from driftd.config.units import Budget, ChoiceOfRows, Crontab, Duration, Size
 
 KindName = Literal["numeric", "categorical", "boolean", "datetime", "text", "vector", "entities"]
 StatisticName = Literal[
@@ -195,6 +195,8 @@ class Retrain(Section):
     """The DVC-tracked folder or file that batches are added to, relative to the repository."""
     model: str = "model"
     """The DVC-tracked output that is served, relative to the repository."""
+    rows: ChoiceOfRows = "all"
+    """Which rows a candidate is made of: `all`, `last 20000 rows`, `last 30d`, or `regime + 20%` (docs/how-to/choose-rows.md)."""
     min_rows: Whole = Field(200, ge=1)
     """Rows of the new regime that a run waits for."""
     min_labels: Annotated[Whole, Field(ge=1)] | None = None

@@ -1,7 +1,7 @@
-"""Values with a unit, as people write them: durations, sizes, schedules and false-alarm budgets."""
+"""Values with a unit, as people write them: durations, sizes, schedules, false-alarm budgets and choices of rows."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -22,6 +22,17 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)\s*")
 _CRON_FIELDS = ("minute", "hour", "day", "month", "day of the week")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _BUDGET = re.compile(r"\s*1 per (\d+(?:\.\d+)?) windows?\s*")
+_DURATION_TEXT = r"\d+(?:\.\d+)? ?(?:s|min|h|d|w)"
+_CHOICE = rf"all|last [1-9]\d* rows|last {_DURATION_TEXT}|regime(?: \+ (?:[1-9]\d?%|[1-9]\d* rows))?"
+
+
+class Choice(NamedTuple):
+    """Which rows a candidate is made of: see `retrain.rows`."""
+
+    kind: Literal["all", "last", "window", "regime"]
+    rows: int = 0  # how many of the last, or of the older ones beside the new regime's
+    seconds: float = 0.0
+    share: float = 0.0  # of the older rows
 
 
 def seconds(value: Any) -> float:
@@ -69,6 +80,31 @@ def windows_per_false_alarm(value: Any) -> float:
     return float(match[1])
 
 
+def choice_of_rows(value: Any) -> str:
+    """Return a choice of rows as it is written: `all`, `last 20000 rows`, `last 30d`, `regime`, `regime + 20%`, `regime + 500 rows`."""
+    text = " ".join(value.split()) if isinstance(value, str) else ""
+    if not re.fullmatch(_CHOICE, text):
+        raise ValueError(
+            f"{value!r} is no choice of rows; write all, or like last 20000 rows, last 30d, regime, regime + 20% or regime + 500 rows"
+        )
+    return text
+
+
+def choice(text: str) -> Choice:
+    """Return what a choice of rows says."""
+    words = text.split()
+    if words == ["all"]:
+        return Choice("all")
+    if words[0] == "last":
+        return (
+            Choice("last", rows=int(words[1])) if words[-1] == "rows" else Choice("window", seconds=seconds(text[5:]))
+        )
+    if len(words) == 1:
+        return Choice("regime")
+    old = words[2]
+    return Choice("regime", share=int(old[:-1]) / 100) if old.endswith("%") else Choice("regime", rows=int(old))
+
+
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
@@ -82,6 +118,9 @@ Size = Annotated[
     ),
 ]
 Crontab = Annotated[str, BeforeValidator(crontab)]
+ChoiceOfRows = Annotated[
+    str, BeforeValidator(choice_of_rows), WithJsonSchema({"type": "string", "pattern": rf"^({_CHOICE})$"})
+]
 Budget = Annotated[
     float,
     BeforeValidator(windows_per_false_alarm),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from driftd.errors import RepositoryError
 from driftd.journal.files import durable_rename, make_folder
@@ -131,8 +131,8 @@ def last_rows(
     return schema, spans
 
 
-def extend(dataset: str, batches: Sequence[str], columns: Sequence[dict[str, Any]]) -> int:
+def extend(dataset: str, batches: Sequence[str], schema: Schema) -> int:
     """Add the rows of batches to a dataset that is a single file, in its own form; return the rows that it has then."""
     from driftd.readers import append
 
-    return append(dataset, batches, Schema.from_json(columns))
+    return append(dataset, batches, schema)

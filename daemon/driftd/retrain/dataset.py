@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -89,14 +89,7 @@ def add_files(dvc: Dvc, root: Path, dataset: Dataset, batches: Sequence[Path]) -
 
     `dvc add` of a folder that is not fully checked out shrinks the dataset without a word, so it is counted before and after.
     """
-    folder = root / dataset.path
-    before = count(root, dataset)
-    present = sum(len(names) for _, _, names in os.walk(folder))
-    if present != before:
-        raise RepositoryError(
-            f"{dataset.path}: {present} of {before} files could be checked out",
-            remedy="`dvc pull` in the repository, or restore its cache",
-        )
+    folder, before = root / dataset.path, _complete(root, dataset)
     new = [batch for batch in batches if not (folder / batch.name).exists()]
     if not new:
         return []
@@ -110,3 +103,34 @@ def add_files(dvc: Dvc, root: Path, dataset: Dataset, batches: Sequence[Path]) -
             remedy="nothing was promoted; please report this",
         )
     return [batch.name for batch in new]
+
+
+def replace_files(dvc: Dvc, root: Path, dataset: Dataset, files: Mapping[str, Path]) -> None:
+    """Let a dataset folder have these data files, by their names in it; what is no file of rows stays."""
+    folder = root / dataset.path
+    _complete(root, dataset)
+    for path in map(Path, dataset.files(root)):
+        if os.path.relpath(path, folder) not in files:
+            path.unlink()
+    for name, source in files.items():
+        if not (folder / name).exists():
+            shutil.copyfile(source, folder / name)
+    dvc(root, "add", dataset.path)
+    there, after = sum(len(names) for _, _, names in os.walk(folder)), count(root, dataset)
+    if there != after:
+        raise RepositoryError(
+            f"{dataset.path}: {there} files became {after} in {dataset.pointer}",
+            remedy="nothing was promoted; please report this",
+        )
+
+
+def _complete(root: Path, dataset: Dataset) -> int:
+    """Return how many files a dataset folder has, all of which are there."""
+    before = count(root, dataset)
+    present = sum(len(names) for _, _, names in os.walk(root / dataset.path))
+    if present != before:
+        raise RepositoryError(
+            f"{dataset.path}: {present} of {before} files could be checked out",
+            remedy="`dvc pull` in the repository, or restore its cache",
+        )
+    return before

@@ -134,6 +134,8 @@ def _message(ctx: Context, version: str) -> str:
     if batches:
         rows = sum(batch["rows"] for batch in batches)
         paragraphs.append(f"{rows} new rows: {', '.join(batch['name'] for batch in batches)}.")
+    if chosen := ctx.results.get("snapshot", {}).get("selection"):
+        paragraphs.append(chosen["sentence"])
     if decision and (approval := (ctx.run.decision or {}).get("approval")):
         paragraphs.append(f"Approved by {approval['by']}.")
     trailers = {

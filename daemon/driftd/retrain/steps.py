@@ -7,9 +7,7 @@ from typing import Any
 from driftd.errors import DataError, OperationError, RefusedError, RepositoryError
 from driftd.journal import tables
 from driftd.journal.records import Window
-from driftd.journal.spans import spans_of
-from driftd.readers import Schema, label_columns
-from driftd.retrain import batches, dataset, objects, scoring
+from driftd.retrain import batches, dataset, objects, scoring, training_rows
 from driftd.retrain.context import Context, champion, metric_files
 from driftd.retrain.decide import decide as decided
 from driftd.retrain.publish import check_branch
@@ -36,6 +34,7 @@ def prepare(ctx: Context) -> dict[str, Any]:
             "assignment": assignment.number,
         },
         "windows": [numbers[0], numbers[-1]] if numbers else None,
+        "regime_from": training_rows.regime_from(ctx.journal, ctx.project, ctx.run.plan),
     }
 
 
@@ -45,12 +44,9 @@ def snapshot(ctx: Context) -> dict[str, Any]:
     ctx.dvc.check_out(tree.root)
     data = dataset.find(tree, ctx.settings.retrain.dataset)
     new = write_batches(ctx, data.example(tree.root))
-    names = [*_earlier(ctx, data), *(batch["name"] for batch in new)]
-    paths = [ctx.layout.batches / name for name in names]
-    add = _add_files if data.folder else _extend
-    added = add(ctx, tree.root, data, paths)
+    done = training_rows.fill(ctx, tree, data, new)
     files = dataset.count(tree.root, data)
-    return {"dataset": data.path, "pointer": data.pointer, "files": files, "added": added, "batches": new}
+    return {"dataset": data.path, "pointer": data.pointer, "files": files, "batches": new, **done}
 
 
 def reproduce(ctx: Context) -> dict[str, Any]:
@@ -87,6 +83,8 @@ def decide(ctx: Context) -> dict[str, Any]:
     compared = row_by_row(ctx, earlier)
     old, new_scores = ctx.results["score"]["scores"], ctx.results["reproduce"]["scores"]
     decision = decided(settings, old, new_scores, compared, earlier)
+    if chosen := ctx.results["snapshot"].get("selection"):
+        decision["made_of"] = chosen
     ctx.log.line(decision["sentence"])
     return decision
 
@@ -96,7 +94,11 @@ def row_by_row(ctx: Context, earlier: int) -> dict[str, Any] | None:
     settings = ctx.settings.promote
     if not settings.per_row:
         return None
-    new = [batch["name"] for batch in ctx.results["snapshot"]["batches"] if batch["new_regime"]]
+    done = ctx.results["snapshot"]
+    if chosen := done.get("selection"):
+        new = [file["name"] for file in chosen["files"] if file["new"]]
+    else:
+        new = [batch["name"] for batch in done["batches"] if batch["new_regime"]]
     sides = (ctx.file("champion-rows.jsonl"), ctx.file("candidate-rows.jsonl"))
     compared: dict[str, Any] = ctx.submit(_compared, *sides, new, confidence(settings.confidence, earlier))
     return compared
@@ -155,20 +157,10 @@ def _windows(ctx: Context) -> list[Window]:
 def write_batches(ctx: Context, like: str) -> list[dict[str, Any]]:
     """Write the labelled rows of the run's windows, in the form of the file `like`."""
     windows = _windows(ctx)
-    schema = Schema.from_json(tables.projects.get(ctx.journal, ctx.project).columns or [])
-    labels = label_columns(schema, ctx.settings.labels)
     border = ctx.run.plan.get("regime_from")
     written = []
     for part in batches.parts(windows, border):
-        made = ctx.submit(
-            batches.write,
-            spans_of(ctx.journal, part, ctx.layout.labels),
-            schema,
-            labels,
-            ctx.layout.batches,
-            batches.stem(part),
-            like,
-        )
+        made = training_rows.write_windows(ctx, part, like)
         if made is not None:
             written.append({
                 "name": made.name, "rows": made.rows, "unlabelled": made.unlabelled,
@@ -176,35 +168,9 @@ def write_batches(ctx: Context, like: str) -> list[dict[str, Any]]:
                 "new_regime": border is not None and part[0].number >= border,
             })  # fmt: skip
     if windows and not written:
+        _, labels = training_rows.columns(ctx)
         raise DataError(
             f"none of the rows of windows {windows[0].number} to {windows[-1].number} has labels ({', '.join(labels)})",
             remedy="deliver them with labels",
         )
     return written
-
-
-def _earlier(ctx: Context, data: dataset.Dataset) -> list[str]:
-    """Return the batches of earlier promotions, oldest first; for a single file only those that the base does not descend from."""
-    query = "SELECT batch, min(number) FROM windows WHERE project = ? AND batch IS NOT NULL GROUP BY batch ORDER BY 2"
-    names = [row["batch"] for row in ctx.journal.rows(query, ctx.project)]
-    if data.folder:
-        return names
-    base, inside = ctx.results["prepare"]["base"], set[str]()
-    for model in tables.models.all(ctx.journal, "project = ? AND run_id IS NOT NULL", ctx.project):
-        step = tables.steps.first(ctx.journal, "run_id = ? AND name = 'snapshot'", model.run_id)
-        if step and step.result and ctx.repository.git.is_ancestor(model.revision, base):
-            inside |= {batch["name"] for batch in step.result["batches"]} | set(step.result["added"])
-    return [name for name in names if name not in inside]
-
-
-def _add_files(ctx: Context, root: Path, data: dataset.Dataset, paths: Sequence[Path]) -> list[str]:
-    return dataset.add_files(ctx.dvc, root, data, paths)
-
-
-def _extend(ctx: Context, root: Path, data: dataset.Dataset, paths: Sequence[Path]) -> list[str]:
-    if paths:
-        columns = tables.projects.get(ctx.journal, ctx.project).columns or []
-        rows = ctx.submit(batches.extend, str(root / data.path), [str(path) for path in paths], columns)
-        ctx.log.line(f"  {data.path} has {rows} rows now")
-        ctx.dvc(root, "add", data.path)
-    return [path.name for path in paths]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftd.config.units import crontab, seconds, size_in_bytes, windows_per_false_alarm
+from driftd.config.units import Choice, choice, choice_of_rows, crontab, seconds, size_in_bytes, windows_per_false_alarm
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,25 @@ def test_schedules_name_the_days_that_cron_counts_from_sunday(text, value):
 def test_what_is_no_schedule(text):
     with pytest.raises(ValueError, match="is no schedule"):
         crontab(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("all", Choice("all")),
+        ("last 20000 rows", Choice("last", rows=20000)),
+        (" last  30d ", Choice("window", seconds=30 * 86400)),
+        ("last 1.5 h", Choice("window", seconds=5400)),
+        ("regime", Choice("regime")),
+        ("regime + 20%", Choice("regime", share=0.2)),
+        ("regime + 500 rows", Choice("regime", rows=500)),
+    ],
+)
+def test_choices_of_rows(text, value):
+    assert choice(choice_of_rows(text)) == value
+
+
+@pytest.mark.parametrize("text", ["", "some", "last 0 rows", "last rows", "last 5", "regime + 0%", "regime + 100%", "regime 20%", 20, True, None])  # fmt: skip
+def test_what_is_no_choice_of_rows(text):
+    with pytest.raises(ValueError, match="is no choice of rows"):
+        choice_of_rows(text)
