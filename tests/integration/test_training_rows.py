@@ -47,9 +47,8 @@ def test_a_dataset_of_one_file_holds_the_last_rows_also_after_an_interruption(tm
     assert {kind: rows.count(kind) for kind in "abcd"} == {"a": 30, "b": 30, "c": 20, "d": 20}
 
 
-def test_a_candidate_is_made_of_the_chosen_rows_and_a_merge_of_them_adds_nothing_twice(tmp_path):
-    kinds = Retraining(make_project(tmp_path / "repository"), tmp_path / "state", {"retrain": {"rows": "last 70 rows"}})
-    kinds.first()
+def test_a_candidate_is_made_of_the_chosen_rows_and_a_merge_of_them_adds_nothing_twice(with_models):
+    kinds = with_models(1, {"retrain": {"rows": "last 70 rows"}})
     kinds.arrive(1, "cd")
     kinds.arrive(2, "ef")
     assert kinds.answer((1, 2), 2).state is RunState.PROMOTED

@@ -19,7 +19,7 @@ T = TypeVar("T")
 STYLES = {
     "watching": "green", "promoted": "green", "closed": "green", "done": "green", "active": "green",
     "warning": "yellow", "incident": "yellow", "open": "yellow", "unresolved": "yellow", "waiting": "yellow",
-    "approval": "yellow", "paused": "yellow", "unarmed": "yellow", "collecting": "cyan", "training": "cyan",
+    "approval": "yellow", "rolled-back": "yellow", "paused": "yellow", "unarmed": "yellow", "collecting": "cyan", "training": "cyan",
     "running": "cyan", "failed": "red", "quarantined": "red", "refused": "red",
 }  # fmt: skip
 LONGEST = 400  # characters of one cell; `--json` has the whole

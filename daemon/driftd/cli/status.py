@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from driftd.cli.state import State
     from driftd.observe.views import ModelView, ProjectView
-    from driftd.observe.views.overview import HeldView
+    from driftd.observe.views.overview import HeldView, ProbationView
 
 PATIENCE = 2.0  # seconds that the daemon has to say what troubles it
 
@@ -105,6 +105,7 @@ def _show(view: "ProjectView", problem: str | None) -> None:
     output.show_facts({
         "  problem": output.text(problem, "red") if problem else None,
         "  model": champion and f"{champion.version}, since {output.ago(champion.assignments[-1].assigned_at)}",
+        "  probation": view.probation and _probation(view.probation),
         "  hooks": champion and _hooks(champion),
         "  evidence": _evidence(view),
         "  data": f"{view.files.get('admitted', 0)} files, {view.rows} rows, {view.windows} windows; last {output.ago(view.last_file_at)}",
@@ -114,6 +115,10 @@ def _show(view: "ProjectView", problem: str | None) -> None:
         "  held": view.held and output.text(_held(view.held), "yellow"),
         "  last run": view.run and f"{view.run.id} {view.run.state}" + (f": {view.run.sentence}" if view.run.sentence else ""),
     })  # fmt: skip
+
+
+def _probation(on: "ProbationView") -> str:
+    return f"{on.labelled} of {on.rows} labelled rows, against {on.before}, until {on.until:%Y-%m-%d}"
 
 
 def _held(held: "HeldView") -> str:

@@ -238,6 +238,15 @@ class Guard(Section):
     """Which way of the metric is the better one."""
 
 
+class Probation(Section):
+    """How long a new champion is held against the one that it replaced."""
+
+    rows: Whole = Field(1000, ge=100)
+    """Labelled rows after the promotion on which both are scored."""
+    max_age: Duration = Field(30 * 86400.0, gt=0)
+    """Time after which it ends, however many rows have come."""
+
+
 class Promote(Section):
     """When a candidate replaces the champion."""
 
@@ -259,6 +268,8 @@ class Promote(Section):
     """Conditions that every promotion meets."""
     recall_max_drop: Number = Field(0.01, ge=0)
     """How much worse than the champion the model of a regime that has come back may score on its rows (docs/promotion.md)."""
+    probation: Probation | None = Probation()
+    """How many labelled rows, for how long, a new champion is held against the one before; null: never. It takes `per_row`."""
     approval: Literal["auto", "manual"] | None = None
     """`manual` waits for `driftd approve`; null: auto, but manual with `split: project`."""
     keep_models: Whole = Field(3, ge=1)

@@ -284,6 +284,23 @@ STEPS = (
     """
     CREATE INDEX assignments_by_run ON assignments(run_id);
     """,
+    """
+    CREATE TABLE probations (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        model_id INTEGER NOT NULL REFERENCES models(id),
+        before_id INTEGER NOT NULL REFERENCES models(id),
+        first_window INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        until REAL NOT NULL,
+        state TEXT NOT NULL,
+        seen INTEGER NOT NULL,
+        sentence TEXT,
+        began_at REAL NOT NULL,
+        ended_at REAL
+    ) STRICT;
+    CREATE INDEX probations_newest ON probations(project, id);
+    """,
 )
 
 

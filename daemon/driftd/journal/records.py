@@ -141,6 +141,7 @@ class RunState(StrEnum):
     WAITING = "waiting"  # for a person's approval
     PROMOTED = "promoted"
     KEPT = "kept"  # the champion was kept
+    ROLLED_BACK = "rolled-back"  # the champion failed its probation
     FAILED = "failed"
     STOPPED = "stopped"
 
@@ -151,7 +152,7 @@ class Run(Record, frozen=True, kw_only=True):
     id: int
     project: str
     incident_id: int | None
-    cause: str  # first-model, recall, drift, person, ...
+    cause: str  # first-model, recall, probation, drift, person, ...
     state: RunState
     step: str | None
     plan: dict[str, Any]
@@ -213,6 +214,31 @@ class Scoring(Record, frozen=True, kw_only=True):
     verdict: dict[str, Any] | None
     onset: int | None  # at an alarm, the scoring with which the rise began
     scored_at: float
+
+
+class ProbationState(StrEnum):
+    ON = "on"
+    PASSED = "passed"
+    ROLLED_BACK = "rolled-back"
+    EXPIRED = "expired"  # too few labelled rows came in time
+    SUPERSEDED = "superseded"  # another model went into production first
+
+
+class Probation(Record, frozen=True, kw_only=True):
+    """A new champion that is held against the one before, on rows that neither has seen."""
+
+    id: int
+    project: str
+    model_id: int
+    before_id: int
+    first_window: int  # fresh rows begin here
+    rows: int  # labelled rows that it takes
+    until: float
+    state: ProbationState
+    seen: int  # labelled rows at the last look
+    sentence: str | None  # how it stands, or how it ended
+    began_at: float
+    ended_at: float | None
 
 
 class HookState(StrEnum):

@@ -75,6 +75,8 @@ METRICS = (
     Metric("driftd_comparison_timestamp_seconds", "gauge", "When the run of the last comparison ended or came to wait.", PROJECT),
     Metric("driftd_promotions_total", "counter", "Models that were put into production by a run.", PROJECT),
     Metric("driftd_rollbacks_total", "counter", "Returns to an earlier model.", PROJECT),
+    Metric("driftd_probation_rows", "gauge", "Labelled rows that the champion's probation takes; 0 where it is on none.", PROJECT),
+    Metric("driftd_probations_total", "counter", "Probations of new champions that have ended, by outcome.", ("project", "outcome")),
     Metric("driftd_hooks", "gauge", "Hooks after promotions and rollbacks by state; failed ones were given up.", ("project", "state")),
     Metric("driftd_requests_waiting", "gauge", "What people asked for and the daemon has not answered yet.", PROJECT),
 )  # fmt: skip

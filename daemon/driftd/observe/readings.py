@@ -7,14 +7,14 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from driftd.journal import Journal
-from driftd.journal.records import FileState, HookState, IncidentState, RunState, WindowState
+from driftd.journal.records import FileState, HookState, IncidentState, ProbationState, RunState, WindowState
 
 COLUMNS = 200  # columns of a project that are exported
 SCORES = 50  # scores of a champion that are exported
 LABEL = 64  # characters of a label that names something of the user's
 KINDS = ("drift", "label-drift", "score", "schema", "quality", "request", "schedule", "age", "rows", "base", "alert")
 GATES = ("paused", "quality", "rows", "labels", "disk", "cooldown", "max_per_day", "backoff", "approval")
-OUTCOMES = (RunState.PROMOTED, RunState.KEPT, RunState.FAILED, RunState.STOPPED)
+OUTCOMES = (RunState.PROMOTED, RunState.KEPT, RunState.ROLLED_BACK, RunState.FAILED, RunState.STOPPED)
 ACTIVE = (RunState.RUNNING, RunState.WAITING)
 BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200)  # seconds of a step
 
@@ -37,7 +37,9 @@ def read(journal: Journal, projects: Sequence[str], judged: Judged) -> Iterator[
     size = journal.rows("SELECT page_count * page_size AS size FROM pragma_page_count(), pragma_page_size()")
     yield Reading("driftd_journal_size_bytes", (), size[0]["size"])
     for project in projects:
-        for part in (_project, _files, _windows, _scorings, _incidents, _runs, _steps, _model, _comparison, _hooks):
+        for part in (
+            _project, _files, _windows, _scorings, _incidents, _runs, _steps, _model, _comparison, _probation, _hooks,
+        ):  # fmt: skip
             yield from part(journal, project)
         yield from _last_judged(journal, project, judged)
 
@@ -199,7 +201,7 @@ def _model(journal: Journal, project: str) -> Iterator[Reading]:
 def _comparison(journal: Journal, project: str) -> Iterator[Reading]:
     query = """
         SELECT decision, steps.ended_at AS at FROM runs JOIN steps ON run_id = runs.id AND steps.name = 'decide'
-        WHERE project = ? AND decision IS NOT NULL ORDER BY runs.id DESC LIMIT 1
+        WHERE project = ? AND cause <> 'probation' AND decision IS NOT NULL ORDER BY runs.id DESC LIMIT 1
     """
     for run in journal.rows(query, project):
         decision = msgspec.json.decode(run["decision"])
@@ -210,6 +212,16 @@ def _comparison(journal: Journal, project: str) -> Iterator[Reading]:
         for model in ("champion", "candidate"):
             for label, value in _scores(decision["scores"][model]):
                 yield Reading("driftd_comparison_score", (project, model, label), value)
+
+
+def _probation(journal: Journal, project: str) -> Iterator[Reading]:
+    query = "SELECT state, count(*) AS n, sum(rows) AS rows FROM probations WHERE project = ? GROUP BY state"
+    found = {row["state"]: row for row in journal.rows(query, project)}
+    on = found.pop(ProbationState.ON, None)
+    yield Reading("driftd_probation_rows", (project,), on["rows"] if on else 0)
+    for state in ProbationState:
+        if state is not ProbationState.ON:
+            yield Reading("driftd_probations_total", (project, state), found[state]["n"] if state in found else 0)
 
 
 def _scores(document: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -7,7 +7,7 @@ from driftd.projects import incidents, triggers
 from driftd.retrain.runner import Runner
 
 LOOK = 10.0  # seconds between two looks at the repository
-TRAINED = "project = ? AND state IN ('promoted', 'kept') AND cause <> 'recall'"
+TRAINED = "project = ? AND state IN ('promoted', 'kept') AND cause NOT IN ('recall', 'probation')"
 
 
 class Asking:
@@ -74,7 +74,7 @@ class Asking:
         """Return the commit that the last run stood on, whatever came of it: a base that fails is not tried again and again."""
         query = (
             "SELECT result ->> 'base' AS base FROM steps JOIN runs ON runs.id = run_id"
-            " WHERE project = ? AND cause <> 'recall' AND name = 'prepare' AND result IS NOT NULL ORDER BY run_id DESC LIMIT 1"
+            " WHERE project = ? AND cause NOT IN ('recall', 'probation') AND name = 'prepare' AND result IS NOT NULL ORDER BY run_id DESC LIMIT 1"
         )
         found = self.journal.rows(query, self.name)
         return found[0]["base"] if found else None

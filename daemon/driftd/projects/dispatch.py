@@ -12,11 +12,12 @@ from driftd.observe import logs
 from driftd.projects import gates, incidents, quality, recall
 from driftd.projects.asking import Asking
 from driftd.projects.labels import FRESH, Labels
+from driftd.projects.probation import Trial
 from driftd.projects.to_label import ToLabel
 from driftd.retrain.runner import Runner
 
 # Runs that cooldown and runs a day count: what trained, or has changed the champion.
-LIMITED = "project = ? AND cause <> 'first-model' AND (cause <> 'recall' OR state = 'promoted')"
+LIMITED = "project = ? AND cause NOT IN ('first-model', 'probation') AND (cause <> 'recall' OR state = 'promoted')"
 
 
 class Dispatcher:
@@ -31,6 +32,7 @@ class Dispatcher:
         self.runner = runner
         self.labels = Labels(name, settings, journal, runner)
         self.to_label = ToLabel(name, settings, journal, runner, self.labels, wake)
+        self.trial = Trial(name, settings, journal, self.labels)
         self.asking = Asking(name, settings, journal, runner)
         self.held: gates.Held | None = None
         self._wake = wake
@@ -57,7 +59,19 @@ class Dispatcher:
         if tables.projects.get(self.journal, self.name).state is ProjectState.NEW:
             return self._first_model()
         incident = incidents.drifting(self.journal, self.name) or self.asking.step()
-        return self._answer(incident) if incident is not None else None
+        held = self._answer(incident) if incident is not None else None
+        if not self.busy:
+            self._try_champion()
+        return held
+
+    def _try_champion(self) -> None:
+        """Score a champion on probation and the one before, if a look is due and no incident's run has begun."""
+        if tables.projects.get(self.journal, self.name).state is ProjectState.PAUSED:
+            return
+        plan = self.trial.plan()
+        if plan is None or self.trial.backoff(plan["probation"], self.journal.clock()) or self.runner.shortage():
+            return
+        self._begin("probation", None, plan)
 
     def _hold(self, held: gates.Held | None) -> None:
         """Remember which gate holds the next run, where commands, pages and metrics find it."""

@@ -69,10 +69,15 @@ def per_day(settings: Retrain, facts: Facts) -> Held | None:
 
 def backoff(facts: Facts) -> Held | None:
     """Hold for a while after failed runs, twice as long after each."""
-    if not facts.failures or not facts.ended:
+    return backoff_after(facts.failures, facts.ended[-1] if facts.ended else None, facts.now)
+
+
+def backoff_after(failures: int, ended: float | None, now: float) -> Held | None:
+    """Hold for a while after so many failed runs in a row, of which the last one ended then."""
+    if not failures or ended is None:
         return None
-    until = facts.ended[-1] + min(BACKOFF_FIRST * 2.0 ** (facts.failures - 1), BACKOFF_LAST)
-    return Held("backoff", f"the last {facts.failures} runs failed", until) if facts.now < until else None
+    until = ended + min(BACKOFF_FIRST * 2.0 ** (failures - 1), BACKOFF_LAST)
+    return Held("backoff", f"the last {failures} runs failed", until) if now < until else None
 
 
 def disk(shortage: str | None) -> Held | None:

@@ -27,13 +27,13 @@ class Labels:
         columns = tables.projects.get(self.journal, self.name).columns
         return label_columns(Schema.from_json(columns), self.settings.labels) if columns else ()
 
-    def count(self, first: int) -> int:
-        """Return how many rows have a label that a run may add to the dataset, from a window on."""
-        where = f"{FRESH} AND labelled IS NULL"
-        for window in tables.windows.all(self.journal, where, self.name, first, order="number"):
+    def count(self, first: int, last: int = 2**62) -> int:
+        """Return how many rows have a label that a run may add to the dataset, from one window to another."""
+        where = f"{FRESH} AND number <= ? AND labelled IS NULL"
+        for window in tables.windows.all(self.journal, where, self.name, first, last, order="number"):
             self.look(window)
-        query = f"SELECT coalesce(sum(labelled), 0) AS n FROM windows WHERE {FRESH}"  # noqa: S608  # a constant
-        return int(self.journal.rows(query, self.name, first)[0]["n"])
+        query = f"SELECT coalesce(sum(labelled), 0) AS n FROM windows WHERE {FRESH} AND number <= ?"  # noqa: S608  # a constant
+        return int(self.journal.rows(query, self.name, first, last)[0]["n"])
 
     def look(self, window: Window) -> None:
         """Count the labelled rows of a window, and remember it."""

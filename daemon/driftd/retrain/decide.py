@@ -7,6 +7,7 @@ from driftd.config.model import Guard, Promote
 from driftd.errors import RepositoryError
 from driftd.retrain.scores import Metric
 
+FEWEST = 30  # test rows of a probation, below which nothing is sure
 REGIMES = "regimes"  # the file name under which a guard finds the scores of the older and the new regime
 
 
@@ -105,6 +106,38 @@ def _recall_sentence(
     if broken:
         return f"{version} is not recalled, a training follows: its {scored}; but {', '.join(broken)}."
     return f"{version} is recalled, no training is needed: its {scored}."
+
+
+def probation(
+    settings: Promote,
+    champion: Mapping[str, float],
+    before: Mapping[str, float],
+    compared: Mapping[str, Any] | None,
+    earlier: int,
+    versions: tuple[str, str],
+    *,
+    last: bool,
+) -> dict[str, Any]:
+    """Return the decision between a new champion and the one before it, on fresh rows: back only if the new one is worse for sure.
+
+    The gain is that of going back. On fewer than `FEWEST` test rows nothing is sure.
+    """
+    document = decide(settings.model_copy(update={"min_gain": 0.0, "guards": ()}), champion, before, compared, earlier)
+    rows = document["rows"]["shared"] if document["rows"] else 0
+    worse = rows >= FEWEST and document["interval"] is not None and document["interval"]["lower"] > 0
+    new, old = versions
+    name = Metric.parse(document["metric"]).name
+    scored = (
+        f"{name} is {document['champion']:.3f} on {rows} fresh test rows, that of {old} {document['candidate']:.3f}"
+    )
+    if worse:
+        share, least = document["interval"]["confidence"], document["interval"]["lower"]
+        said = f"{old} is in production again: {new} failed its probation; its {scored}, worse by at least {least:.3f} with {share:.2%} confidence."
+    elif last:
+        said = f"{new} has passed its probation: its {scored}, so it is not worse for sure."
+    else:
+        said = f"{new} stays on probation: its {scored}, so it is not worse for sure."
+    return document | {"verdict": "roll-back" if worse else "keep", "before": old, "sentence": said}
 
 
 def account(document: Mapping[str, Any]) -> str:

@@ -4,9 +4,11 @@ from typing import Any
 
 from driftd.journal import Journal, tables
 from driftd.journal.records import Model, ProjectState, Run, RunState
-from driftd.retrain import served
+from driftd.retrain import probation, served
 from driftd.retrain.context import Context
 from driftd.retrain.hooks import queue
+
+ALARMED = "project = ? AND state <> 'closed' AND kind IN ('drift', 'label-drift', 'score')"
 
 
 def fail(journal: Journal, run: Run, error: str) -> None:
@@ -24,8 +26,10 @@ def settled(ctx: Context) -> bool:
                 journal, "id = ?", run.id, state=RunState.KEPT, decision=decision, step=None, ended_at=journal.clock()
             )
             journal.emit("run-kept", project=run.project, subject=run.id, sentence=decision["sentence"])
+            if run.cause == "probation":
+                probation.looked(journal, run.plan, decision)
         return True
-    if _approved(ctx):
+    if decision["verdict"] == "roll-back" or _approved(ctx):
         return False
     with journal.write():
         tables.runs.set(journal, "id = ?", run.id, state=RunState.WAITING, decision=decision)
@@ -54,6 +58,8 @@ def promote(ctx: Context) -> None:
             digest=ctx.results["copy"]["digest"], created_at=now,
         )  # fmt: skip
         assign(ctx, tables.models.get(journal, model), names["number"], cause, now)
+        if not first:
+            probation.begin(ctx, model, ctx.results["prepare"]["champion"]["id"])
         for batch in ctx.results.get("snapshot", {}).get("batches", ()):
             where = "project = ? AND number BETWEEN ? AND ? AND batch IS NULL AND state <> 'held'"
             tables.windows.set(journal, where, run.project, *batch["windows"], batch=batch["name"])
@@ -70,13 +76,43 @@ def recall(ctx: Context) -> None:
     with ctx.journal.write():
         now = ctx.journal.clock()
         assign(ctx, model, names["number"], "recall", now)
+        probation.begin(ctx, model.id, ctx.results["prepare"]["champion"]["id"])
         _promoted(ctx, now, decision, decision["sentence"])
     ctx.log.line(f"{model.version} is in production again")
     clean(ctx)
 
 
+def roll_back(ctx: Context) -> None:
+    """Say in one write that a champion failed its probation: the one before and its reference are back."""
+    journal, run, decision = ctx.journal, ctx.run, ctx.results["decide"]
+    model = tables.models.get(journal, ctx.results["prepare"]["recalled"]["id"])
+    with journal.write():
+        now = journal.clock()
+        probation.looked(journal, run.plan, decision)
+        assign(ctx, model, ctx.results["number"]["number"], "rollback", now)
+        if tables.incidents.first(journal, ALARMED, ctx.project) is None:  # else a further regime is being answered
+            bring_back(journal, model)
+        tables.runs.set(
+            journal, "id = ?", run.id, state=RunState.ROLLED_BACK, step=None, ended_at=now, decision=decision
+        )
+        journal.emit(
+            "run-rolled-back", project=ctx.project, subject=run.id, version=model.version, sentence=decision["sentence"]
+        )
+    ctx.log.line(f"{model.version} is in production again")
+    clean(ctx)
+
+
+def bring_back(journal: Journal, model: Model) -> None:
+    """Judge the next windows against the reference of a model that is in production again."""
+    if model.reference_id is not None:
+        detail = tables.projects.get(journal, model.project).detail
+        detail = {key: value for key, value in detail.items() if key != "collecting"}
+        tables.projects.set(journal, "name = ?", model.project, reference_id=model.reference_id, detail=detail)
+
+
 def assign(ctx: Context, model: Model, number: int, cause: str, at: float) -> int:
     """Write who is in production now and ask for the hooks, inside the caller's write."""
+    probation.supersede(ctx.journal, ctx.project, f"{model.version} by {cause}")
     assignment = tables.assignments.add(
         ctx.journal, project=ctx.project, number=number, model_id=model.id, cause=cause, run_id=ctx.run.id or None,
         assigned_at=at,

@@ -27,10 +27,7 @@ def roll_back(ctx: Context, version: str | None) -> Assignment:
     point_link(ctx.layout.current, target.version)
     with journal.write():
         assignment = finish.assign(ctx, target, number, "rollback", at)
-        if target.reference_id is not None:
-            detail = tables.projects.get(journal, ctx.project).detail
-            detail = {key: value for key, value in detail.items() if key != "collecting"}
-            tables.projects.set(journal, "name = ?", ctx.project, reference_id=target.reference_id, detail=detail)
+        finish.bring_back(journal, target)
     finish.clean(ctx)
     return tables.assignments.get(journal, assignment)
 

@@ -13,7 +13,7 @@ from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
 from driftd.journal.records import Assignment, HookRow, Model, Run, RunState
 from driftd.readers import Span
-from driftd.retrain import finish, first, processes, publish, recall, retention, rollback, scorer, steps
+from driftd.retrain import finish, first, probation, processes, publish, recall, retention, rollback, scorer, steps
 from driftd.retrain.context import Context
 from driftd.retrain.dvc import Dvc
 from driftd.retrain.environment import environment
@@ -57,7 +57,12 @@ RECALL: dict[str, Step] = {
     "commit": recall.commit,
     "point": publish.point,
 }
-OTHERS = {"first-model": FIRST, "recall": RECALL}  # by cause; any other run is an ANSWER
+PROBATION = RECALL | {"decide": probation.decide}  # the model before takes the place of the one that is recalled
+OTHERS = {  # by cause; any other run is an ANSWER
+    "first-model": (FIRST, finish.promote),
+    "recall": (RECALL, finish.recall),
+    "probation": (PROBATION, finish.roll_back),
+}
 
 
 class Runner:
@@ -179,7 +184,8 @@ class Runner:
         )
 
     def _steps(self, ctx: Context, stop: threading.Event) -> None:
-        for name, step in OTHERS.get(ctx.run.cause, ANSWER).items():
+        steps_of_run, end = OTHERS.get(ctx.run.cause, (ANSWER, finish.promote))
+        for name, step in steps_of_run.items():
             done = tables.steps.first(self.journal, "run_id = ? AND name = ?", ctx.run.id, name)
             if done is None or done.result is None:
                 if stop.is_set():
@@ -191,10 +197,7 @@ class Runner:
                 ctx.results[name] = done.result
             if name == "decide" and finish.settled(ctx):
                 return
-        if ctx.run.cause == "recall":
-            finish.recall(ctx)
-        else:
-            finish.promote(ctx)
+        end(ctx)
 
     def _begin(self, run: Run, name: str) -> None:
         with self.journal.write():

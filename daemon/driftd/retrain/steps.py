@@ -108,7 +108,7 @@ def decisions(ctx: Context) -> int:
     """Count the earlier runs that were decided against the same champion: they have looked at the test rows."""
     query = """
         SELECT count(*) AS n FROM steps AS decided JOIN steps AS prepared USING (run_id) JOIN runs ON runs.id = run_id
-        WHERE runs.project = ? AND run_id < ? AND decided.name = 'decide' AND decided.result IS NOT NULL
+        WHERE runs.project = ? AND cause <> 'probation' AND run_id < ? AND decided.name = 'decide' AND decided.result IS NOT NULL
         AND prepared.name = 'prepare' AND json_extract(prepared.result, '$.champion.id') = ?
     """
     champion_id = ctx.results["prepare"]["champion"]["id"]

@@ -8,7 +8,9 @@ from driftd.journal.records import Assignment, HookRow, Incident, Model, Run
 from driftd.observe.views.base import LIMIT, View, when
 from driftd.observe.views.runs import promoted
 
-Kind = Literal["incident", "closed", "promoted", "kept", "failed", "stopped", "running", "waiting", "model", "hook"]
+Kind = Literal[
+    "incident", "closed", "promoted", "kept", "rolled-back", "failed", "stopped", "running", "waiting", "model", "hook"
+]
 
 
 class Entry(View, frozen=True, kw_only=True):

@@ -43,6 +43,17 @@ class HeldView(View, frozen=True, kw_only=True):
     until: datetime | None  # where a clock opens it
 
 
+class ProbationView(View, frozen=True, kw_only=True):
+    """A new champion that is held against the one before."""
+
+    version: str
+    before: str
+    rows: int  # labelled rows that it takes
+    labelled: int  # that have come, as far as they have been counted
+    until: datetime
+    sentence: str | None  # what the last look found
+
+
 class ProjectView(View, frozen=True, kw_only=True):
     name: str
     state: str
@@ -58,6 +69,7 @@ class ProjectView(View, frozen=True, kw_only=True):
     incidents: list[IncidentView]  # open ones
     run: RunView | None  # the last one
     held: HeldView | None
+    probation: ProbationView | None
     last_file_at: datetime | None
 
 
@@ -98,6 +110,7 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
         incidents=opened,
         run=last_run,
         held=_held(row),
+        probation=_probation(journal, row.name),
         last_file_at=when(last.admitted_at) if last else None,
     )
 
@@ -105,6 +118,21 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
 def _held(row: ProjectRow) -> HeldView | None:
     said = row.detail.get("held")
     return HeldView(gate=said["gate"], reason=said["reason"], until=when(said["until"])) if said else None
+
+
+def _probation(journal: Journal, project: str) -> ProbationView | None:
+    on = tables.probations.first(journal, "project = ? AND state = 'on'", project)
+    if on is None:
+        return None
+    query = "SELECT coalesce(sum(labelled), 0) AS n FROM windows WHERE project = ? AND number >= ? AND state NOT IN ('closed', 'held')"
+    return ProbationView(
+        version=tables.models.get(journal, on.model_id).version,
+        before=tables.models.get(journal, on.before_id).version,
+        rows=on.rows,
+        labelled=max(on.seen, journal.rows(query, project, on.first_window)[0]["n"]),
+        until=when(on.until),
+        sentence=on.sentence,
+    )
 
 
 def _reference(journal: Journal, row: ProjectRow) -> ReferenceView | None:

@@ -1,0 +1,102 @@
+"""A new champion that is worse than the one before on fresh labelled rows is rolled back by itself; one that is not passes."""
+
+import pytest
+
+from driftd.journal import tables
+from driftd.journal.records import HookState, ProbationState, RunState
+from driftd.observe import views
+from driftd.projects.aftermath import Aftermath
+from driftd.projects.dispatch import Dispatcher
+from driftd.retrain.processes import Stopped
+from support.project import tool
+from support.retraining import Retraining
+
+pytestmark = pytest.mark.slow
+
+
+def look(kinds):
+    """Let the dispatcher begin, or go on with, what is due, as the loop of a daemon that has just started does."""
+    dispatch = Dispatcher(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    dispatch.step()
+    assert dispatch.held is None
+    if dispatch._thread is not None:
+        dispatch._thread.join()
+    return tables.runs.first(kinds.journal, "1", order="id DESC")
+
+
+def call_hooks(kinds):
+    after = Aftermath(kinds.name, kinds.journal, kinds.runner, lambda: None)
+    while tables.hooks.first(kinds.journal, "state = ?", HookState.WAITING):
+        after.step()
+        after._thread.join()
+
+
+def new_regime(kinds):
+    """Let the project watch another reference, as it does once a new regime has enough rows."""
+    old = tables.references.all(kinds.journal)[0]
+    with kinds.journal.write():
+        number = tables.references.add(
+            kinds.journal, project=kinds.name, profile=old.profile, rows=20, made_of={"windows": [1, 1]}, first_window=1,
+            armed=True, created_at=kinds.clock(),
+        )  # fmt: skip
+        tables.projects.set(kinds.journal, "name = ?", kinds.name, reference_id=number)
+    return old.id
+
+
+def test_a_champion_that_is_worse_on_fresh_rows_is_rolled_back_and_a_good_one_passes(
+    with_models, tmp_path, monkeypatch
+):
+    said = tmp_path / "said"
+    sections = {
+        "promote": {"probation": {"rows": 120}},
+        "project": {"hooks": [{"command": ["sh", "-c", f'echo "$DRIFTD_VERSION $DRIFTD_CAUSE" >> {said}']}]},
+    }
+    kinds = with_models(1, sections | {"retrain": {"rows": "regime"}})
+    repository = kinds.repository
+    first, reference = kinds.served(), new_regime(kinds)
+    kinds.arrive(1, "cd")
+    assert kinds.answer((1, 1), 1).state is RunState.PROMOTED  # it knows nothing but c and d
+    [on] = tables.probations.all(kinds.journal)
+    assert (on.state, on.first_window, on.rows) == (ProbationState.ON, 2, 120)
+    before = look(kinds)
+    assert before.cause == "drift"
+    kinds.arrive(2, "ab", each=60)
+    assert views.project(kinds.journal, "kinds").probation.before == "v1.0.0"
+
+    end = kinds.runner._end
+
+    def killed(run, name, result):
+        if name == "point":
+            raise Stopped
+        end(run, name, result)
+
+    monkeypatch.setattr(kinds.runner, "_end", killed)
+    assert look(kinds).state is RunState.RUNNING
+    monkeypatch.undo()
+    run = look(kinds)
+    assert (run.cause, run.state) == ("probation", RunState.ROLLED_BACK), run.error
+    assert run.decision["sentence"].startswith(
+        "v1.0.0 is in production again: v2.0.0 failed its probation; its accuracy is 0.000 on "
+    )
+    assert kinds.served() == first
+    assert tables.projects.get(kinds.journal, "kinds").reference_id == reference
+    tags = tool(repository, "git", "for-each-ref", "--format=%(refname:lstrip=2) %(*objectname)", "refs/tags").split()
+    assert tags[tags.index("kinds#prod#3") + 1] == tags[tags.index("kinds@v1.0.0") + 1]
+    call_hooks(kinds)
+    assert said.read_text().splitlines()[-1] == "v1.0.0 rollback"
+    assert [each.state for each in tables.probations.all(kinds.journal)] == [ProbationState.ROLLED_BACK]
+    assert "stages.py train" not in kinds.log(run.id)
+
+    kinds = Retraining(repository, kinds.state_dir, sections, clock=kinds.clock)
+    kinds.arrive(3, "cd")
+    assert kinds.answer((1, 3), 3).state is RunState.PROMOTED
+    kinds.arrive(4, "bd", each=20)
+    assert look(kinds).decision["sentence"].startswith("v3.0.0 stays on probation")
+    third = kinds.served()
+    kinds.arrive(5, "ad", each=60)
+    run = look(kinds)
+    assert run.state is RunState.KEPT, run.error
+    assert run.decision["sentence"].startswith("v3.0.0 has passed its probation")
+    assert run.decision["interval"]["confidence"] == pytest.approx(0.9924, abs=1e-4)  # its second look
+    assert (kinds.served(), look(kinds).id) == (third, run.id)
+    assert views.project(kinds.journal, "kinds").probation is None
