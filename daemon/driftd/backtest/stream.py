@@ -36,8 +36,9 @@ class Recorded:
         return Part(self.first + (windows.start - 1) * self.window, self.first + (windows.stop - 1) * self.window)
 
     def read(self, part: Part) -> "Iterator[pa.RecordBatch]":
-        """Yield the rows of a part; of a share those whose identity comes first by a hash."""
+        """Yield the rows of a part; of a share those that `retrain.rows` would sample."""
         from driftd.readers import read_spans, row_ids
+        from driftd.retrain.selection import KEYS, key
 
         for batch in read_spans([Span(str(self.path), part.first, part.last - part.first)], self.schema):
             if part.share >= 1:
@@ -45,7 +46,7 @@ class Recorded:
                 continue
             import pyarrow as pa
 
-            drawn = [int(identity[-8:], 16) < part.share * 2**32 for identity in row_ids(batch, self.labels)]
+            drawn = [key(identity) < part.share * KEYS for identity in row_ids(batch, self.labels)]
             yield batch.filter(pa.array(drawn))
 
     def write(self, parts: Sequence[Part], folder: Path, like: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """`driftd backtest`: what driftd would have done with a recorded stream, and other policies beside it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,6 @@ from driftd.cli.options import Config, Json
 from driftd.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from driftd.backtest.lab import Part
     from driftd.backtest.result import Result
     from driftd.backtest.stream import Recorded
     from driftd.config import Project
@@ -33,9 +32,6 @@ def backtest(
     first_rows: Annotated[
         int | None,
         typer.Option(min=10, help="Rows at the start that the first model is made of; 8 windows if left out."),
-    ] = None,
-    last: Annotated[
-        int | None, typer.Option(min=10, metavar="ROWS", help="Make models of the newest rows alone, of so many.")
     ] = None,
     pace: Annotated[
         str, typer.Option(metavar="DURATION", help="Time from a window to the next, for cooldowns and schedules.")
@@ -59,14 +55,16 @@ def backtest(
 ) -> None:
     """Run the whole loop over a recorded stream, with the project's own stages, and compare it with fixed schedules."""
     from driftd import config as settings
+    from driftd.backtest.choose import parts
     from driftd.backtest.result import Backtest
     from driftd.cli import output
 
     name, found = _project(settings.load(settings.find_file(config)), project)
     recorded = _recorded(stream, found, first_rows)
+    step, rule = _seconds(pace), settings.choice(found.retrain.rows)
     with _lab(name, found, recorded, keep) as lab, _progress(quiet=as_json) as progress:
         done = Backtest(
-            found, recorded, lab, lambda window, onset: _parts(recorded, last, window, onset), _seconds(pace),
+            found, recorded, lab, lambda window, onset: parts(recorded, rule, step, window, onset), step,
             workers=os.cpu_count() or 1, every=tuple(every or (1,)), with_oracle=with_oracle,
         ).run(progress)  # fmt: skip
     if html:
@@ -108,18 +106,6 @@ def _recorded(stream: Path, settings: "Project", first: int | None) -> "Recorded
             remedy="record more rows, or lower --first-rows or window.rows",
         )
     return found
-
-
-def _parts(stream: "Recorded", last: int | None, window: int, onset: int | None) -> "Sequence[Part]":
-    """Return the rows that a model is made of, cut where the new regime begins."""
-    from driftd.backtest.lab import Part
-
-    end = stream.first + window * stream.window
-    begin = max(0, end - last) if last and window else 0  # the first model has all rows that there are
-    if onset is None:
-        return (Part(begin, end),)
-    border = max(begin, stream.first + (onset - 1) * stream.window)
-    return (*([Part(begin, border)] if border > begin else []), Part(border, end, new=True))
 
 
 def _seconds(text: str) -> float:
