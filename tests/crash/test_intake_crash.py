@@ -113,7 +113,7 @@ def check(folder, expected):
     assert contents(folder) == before
     journal = Journal.open(journal_path(folder / "state"))
     layout = Layout(folder / "state", "p")
-    assert [*_files(journal, layout), *_windows(journal, layout)] == []
+    assert [*_files(journal, layout, iter), *_windows(journal, layout)] == []
     assert journal.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
     said = [
         (e.kind, e.subject) for e in tables.events.all(journal) if e.kind.startswith(("file-", "window-", "incident-"))

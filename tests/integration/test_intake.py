@@ -127,11 +127,11 @@ class TestAdmission:
         writer = path.open("a")
         real = rig.intake.admission._submit
 
-        def late(moved):
+        def late(row, moved):
             if not writer.closed:
                 writer.write("99,a\n")
                 writer.close()
-            return real(moved)
+            return real(row, moved)
 
         rig.intake.admission._submit = late
         rig.intake.scan()
@@ -492,7 +492,7 @@ class TestTrouble:
     def test_a_file_that_vanishes_from_processed_before_it_was_read(self, rig):
         write_csv(rig.root / "a.csv", good_rows(3))
         real = rig.intake.admission._submit
-        rig.intake.admission._submit = lambda path: (path.unlink(), real(path))[1]
+        rig.intake.admission._submit = lambda row, path: (path.unlink(), real(row, path))[1]
         rig.intake.scan()
         assert rig.states() == [("a.csv", "dropped")]
         assert rig.files()[0].reason == "it vanished before it was read"
@@ -500,7 +500,7 @@ class TestTrouble:
 
     def test_stopping_ends_a_scan_that_waits_for_a_reader(self, rig):
         write_csv(rig.root / "a.csv", good_rows(3))
-        rig.intake.admission._submit = lambda _: Future()  # never ends
+        rig.intake.admission._submit = lambda *_: Future()  # never ends
         scanning = threading.Thread(target=rig.intake.scan)
         scanning.start()
         wait_until(rig.files)

@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+from driftd.retrain import runner
 from driftd.retrain.runner import Runner
 from support.retraining import Retraining
 
@@ -49,6 +50,8 @@ def arm(kinds: Retraining, run_id: int, how: str, what: str) -> None:
             die()
 
         setattr(owner, name, wrapper)
+        ends = {cause: (steps, wrapper if end is function else end) for cause, (steps, end) in runner.OTHERS.items()}
+        runner.OTHERS.update(ends)
 
 
 def watch(log: Path, text: str) -> None:

@@ -9,7 +9,6 @@ from driftd.detect.settings import DriftSettings
 from driftd.profile.features import Column
 
 MOVING = "the new regime's rows still move"
-COLLECTING = "the new regime's rows are being collected"
 
 # reads the newest rows of a regime, from their start each time
 Newest = Callable[[int], Iterable[pa.RecordBatch]]

@@ -12,8 +12,8 @@ from driftd.detect.decay import with_loss
 from driftd.detect.history import History
 from driftd.detect.monitor import step
 from driftd.detect.reference import Reference
-from driftd.detect.regime import COLLECTING, MOVING, settled
-from driftd.detect.settings import AFTER, DriftSettings
+from driftd.detect.regime import MOVING, settled
+from driftd.detect.settings import AFTER, COLLECTING, DriftSettings
 from driftd.detect.verdict import Verdict
 from driftd.profile import Profile
 from driftd.profile.features import Column

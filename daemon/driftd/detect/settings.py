@@ -5,6 +5,7 @@ from driftd.config import Project
 
 BEFORE = 24  # windows before an alarm, and
 AFTER = 12  # from it on, that tell what it was
+COLLECTING = "the new regime's rows are being collected"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from typing import Any
 
 from driftd.config import Project
 from driftd.detect.crossing import Weighed, accept, weigh
-from driftd.detect.regime import COLLECTING
-from driftd.detect.settings import DriftSettings
+from driftd.detect.settings import COLLECTING, DriftSettings
 from driftd.errors import DriftdError
 from driftd.journal import Journal, tables
 from driftd.journal.records import Assignment, Scoring, Window
