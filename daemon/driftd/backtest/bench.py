@@ -15,7 +15,7 @@ from driftd.retrain.dvc import Dvc, document, outputs
 from driftd.retrain.environment import environment
 from driftd.retrain.limits import Limits
 from driftd.retrain.log import RunLog
-from driftd.retrain.worktree import Repository, Worktree
+from driftd.retrain.worktree import Repository, Worktree, own_branch
 
 
 class Bench:
@@ -62,6 +62,8 @@ class Benches:
         env = environment(Layout(folder, name), settings.retrain.env, "backtest")
         self._repository = Repository(settings.repository, env)
         self.commit = self._repository.base(settings.retrain.base or self._repository.default_branch())
+        if self._repository.read(self.commit, "dvc.lock") is None:  # nobody reproduced it but driftd
+            self.commit = self._repository.git.commit(f"refs/heads/{own_branch(name)}") or self.commit
         self._stop = threading.Event()
         self._free: Queue[Bench] = Queue()
         self._all: list[Bench] = []

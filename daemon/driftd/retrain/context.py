@@ -13,7 +13,7 @@ from driftd.journal.records import Assignment, Model, Run
 from driftd.retrain.dvc import Dvc
 from driftd.retrain.log import RunLog
 from driftd.retrain.versions import Tags
-from driftd.retrain.worktree import Repository, Worktree
+from driftd.retrain.worktree import Repository, Worktree, own_branch
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Context:
 
     @property
     def branch(self) -> str:
-        return f"driftd/{self.project}"
+        return own_branch(self.project)
 
     def worktree(self, commit: str, name: str = "run") -> Worktree:
         """Return a clean worktree at a commit."""

@@ -25,10 +25,14 @@ class Command:
 
 def commands(root: Path, names: Sequence[str] | None = None, setting: str = "promote.score_stages") -> list[Command]:
     """Return the commands of stages, or of all, in the order of the graph, as the last `dvc repro` had them."""
-    lock = document((root / "dvc.lock").read_bytes(), str(root / "dvc.lock"))
+    path = root / "dvc.lock"
+    lock = document(path.read_bytes() if path.exists() else None, str(path))
     known = list(lock.get("stages", {}))
     if not known:
-        raise RepositoryError(f"{root / 'dvc.lock'}: has no stage", remedy="run `dvc repro` and commit dvc.lock")
+        raise RepositoryError(
+            f"{path}: {'has no stage' if path.exists() else 'is not there'}",
+            remedy="run `dvc repro` and commit dvc.lock",
+        )
     written = document((root / "dvc.yaml").read_bytes(), str(root / "dvc.yaml")).get("stages", {})
     return [
         each for stage in in_order(names or known, lock, setting) for each in _of(stage, lock["stages"][stage], written)

@@ -18,6 +18,11 @@ PATHS = frozenset({
 })  # fmt: skip
 
 
+def own_branch(project: str) -> str:
+    """Return the branch that driftd commits to."""
+    return f"driftd/{project}"
+
+
 class Repository:
     """The user's repository, which is only ever read; driftd's commits and tags are added through git.
 
