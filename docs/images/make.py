@@ -100,7 +100,7 @@ def save(browser: Browser, path: Path) -> None:
 
 
 def addresses(folder: Path) -> Path:
-    """Compare addresses of one county with those of the whole country."""
+    """Compare addresses of one state with those of the whole country."""
     for name, files in (("iowa", incoming("iowa")[:FILES]), ("nationwide", incoming("nationwide")[:FILES])):
         blocks = (file.read_bytes() for file in files)
         rows = b"".join(gzip.decompress(block) if block.startswith(b"\x1f\x8b") else block for block in blocks)

@@ -563,3 +563,13 @@ def test_a_column_may_have_any_name(name, tmp_path):
     assert schema.kinds == {name: Kind.NUMERIC, "note": Kind.CATEGORICAL}
     assert good(str(path), schema) == rows
     assert [each.line for each in bad(str(path), schema)] == [51]
+
+
+@pytest.mark.parametrize("cells", [('"[1, 2]\n[3, 4]"', '"  "'), ("[1] [2]", '"  "')])
+def test_a_cell_with_two_lists_or_none_is_no_vector_and_moves_no_other(cells, tmp_path):
+    path = tmp_path / "data.csv"
+    rows = [*cells, *(f'"[{n}, 0]"' for n in range(2, 300))]
+    path.write_text("n,place\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(rows)))
+    schema = Schema((Column("n", Kind.NUMERIC), Column("place", Kind.VECTOR)))
+    assert good(str(path), schema) == [{"n": n, "place": [n, 0]} for n in range(2, 300)]
+    assert len(bad(str(path), schema)) == len(cells)

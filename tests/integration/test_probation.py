@@ -91,7 +91,8 @@ def test_a_champion_that_is_worse_on_fresh_rows_is_rolled_back_and_a_good_one_pa
     kinds.arrive(3, "cd")
     assert kinds.answer((1, 3), 3).state is RunState.PROMOTED
     kinds.arrive(4, "bd", each=20)
-    assert look(kinds).decision["sentence"].startswith("v3.0.0 stays on probation")
+    assert look(kinds).decision["sentence"].startswith("v3.0.0 stays, on probation")
+    assert views.project(kinds.journal, "kinds").probation.labelled == 40
     third = kinds.served()
     kinds.arrive(5, "ad", each=60)
     run = look(kinds)

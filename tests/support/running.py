@@ -30,6 +30,7 @@ class Kinds:
         self.incoming = folder / "incoming"
         copy_project(template, self.repository)
         self.incoming.mkdir()
+        self.sections = sections
         self.settings = write_settings(folder, {"kinds": self.project(**sections)})
 
     def project(self, **sections: Any) -> dict[str, Any]:
@@ -47,7 +48,7 @@ class Kinds:
         """Set a token, in the file `token`."""
         (self.folder / "token").write_text(f"{WORD}\n")
         self.settings = write_settings(
-            self.folder, {"kinds": self.project()}, http={"listen": "127.0.0.1:0", "token_file": "token"}
+            self.folder, {"kinds": self.project(**self.sections)}, http={"listen": "127.0.0.1:0", "token_file": "token"}
         )
 
     def daemon(self, **options: Any) -> Daemon:

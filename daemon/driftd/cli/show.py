@@ -96,7 +96,7 @@ def _show_run(run: "RunView") -> None:
         "took": output.duration(took),
         "windows": windows,
         "rows": (run.decision or {}).get("made_of", {}).get("sentence"),
-        "models": " against ".join(filter(None, (run.version or "the candidate", run.champion))),
+        "models": " against ".join(filter(None, (run.candidate or "the candidate", run.champion))),
         "said": run.sentence,
     })  # fmt: skip
     if run.steps:
@@ -115,7 +115,7 @@ def _show_run(run: "RunView") -> None:
 def _show_scores(run: "RunView") -> None:
     from driftd.cli import output
 
-    numbers = (run.champion or "champion", run.version or "candidate", "change")
+    numbers = (run.champion or "champion", run.candidate or "candidate", "change")
     rows = [
         (
             each.name, output.score(each.champion), output.score(each.candidate),
@@ -161,7 +161,7 @@ def _show_model(model: "ModelView") -> None:
         output.say("")
         output.show_table(
             ("score", "value"),
-            [(name, output.score(model.scores[name])) for name in sorted(model.scores, key=_from_the_whole)],
+            [(name, output.score(value)) for name, value in model.scores.items()],
         )
 
 
@@ -182,13 +182,8 @@ def _show_diff(found: Mapping[str, Any]) -> None:
     for name in ("params", "scores"):
         if found[name]:
             output.say("")
-            rows = [(each, *map(_value, found[name][each])) for each in sorted(found[name], key=_from_the_whole)]
+            rows = [(each, *map(_value, pair)) for each, pair in found[name].items()]
             output.show_table((name, old, new), rows)
-
-
-def _from_the_whole(name: str) -> tuple[int, str]:
-    """Sort what is of the whole before what is of one label."""
-    return name.count("."), name
 
 
 def _lines(count: int | None) -> str:

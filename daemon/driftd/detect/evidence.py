@@ -72,12 +72,12 @@ class Evidence:
         """Return the features that explain why a block is as rare as `enough`: single ones, or those of a pair where only it is."""
         if self.rarity(settings.min_effect, pairs=False)[block] >= enough:
             return attribute(self.tested, block, settings)
-        return self.reference.paired.columns(self.paired, block)
+        return self.reference.paired.columns(self.paired, block) or attribute(self.tested, block, settings)
 
     def told(self, block: int, said: Said, moved: frozenset[int]) -> tuple[ColumnVerdict, ...]:
         """Say what is to be said of each column about a block; `moved` are the features that drifted."""
         columns = describe(self.reference, self.tested, block, said, moved)
-        if self.reference.paired.number and moved == self.reference.paired.columns(self.paired, block):
+        if moved and moved == self.reference.paired.columns(self.paired, block):
             return self.reference.paired.told(columns, self.reference.layout, self.paired, block)
         return columns
 

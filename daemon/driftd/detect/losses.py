@@ -54,14 +54,17 @@ class Watch:
             return None
         self._scored = self._scored[-1 - done.onset :]
         self._reference = None
-        return self._scored[0][0], verdict_of(done, self._settings)
+        since = [loss for _, each in self._scored for loss in each]
+        # the cells know no larger loss than the accepted ones
+        decay = replace(done.decay, now=sum(since) / len(since), rows=len(since))
+        return self._scored[0][0], verdict_of(replace(done, decay=decay), self._settings)
 
 
 def accepted(losses: Sequence[float], settings: DriftSettings) -> Reference:
     """Make a reference of the losses that a model was accepted with, in the order of their rows."""
     rows = _batch(losses)
     whole = _batch([*losses, 0.0, 1.0]) if set(losses) <= {0.0, 1.0} else rows  # a model without an error may make one
-    layout = Layout.fit(whole, COLUMNS)
+    layout = Layout.fit(whole, COLUMNS, endless=(LOSS,))
     layout = replace(layout, skipped=("",), notes=())  # errors that only come late are no running number
     profile = Profile.of(layout, [rows])
     found = dependence(layout, profile.cells, layout.codes(rows), cuts_of(len(losses), settings.window_rows))

@@ -71,7 +71,9 @@ class Paired:
         return PairsTested(p_values, worth, place, effects[blocks, place])
 
     def columns(self, tested: PairsTested, block: int) -> frozenset[int]:
-        """Return the two features of the pair that changed most surely in a block."""
+        """Return the two features of the pair that changed most surely in a block; none where no pair's change is worth anything."""
+        if not self.number or tested.worth[block] >= 1:
+            return frozenset()
         first, second = self.pairs.features
         place = tested.places[block]
         return frozenset([int(first[place]), int(second[place])])

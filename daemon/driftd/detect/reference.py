@@ -68,7 +68,7 @@ class Reference:
         sample = systematic(rows())
         if sample is None or not sample.num_rows:
             raise UnreadableFileError("a reference needs rows, and there are none", remedy="give it data")
-        layout = Layout.fit(sample, columns)
+        layout = Layout.fit(sample, columns, endless=(LOSS,))
         profile = Profile.of(layout, rows(), PAIRED)
         first = _head(rows(), HEAD)
         head = layout.codes(first)

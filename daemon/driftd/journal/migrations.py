@@ -294,6 +294,7 @@ STEPS = (
         rows INTEGER NOT NULL,
         until REAL NOT NULL,
         state TEXT NOT NULL,
+        labelled INTEGER NOT NULL,
         seen INTEGER NOT NULL,
         sentence TEXT,
         began_at REAL NOT NULL,

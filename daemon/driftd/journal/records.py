@@ -235,6 +235,7 @@ class Probation(Record, frozen=True, kw_only=True):
     rows: int  # labelled rows that it takes
     until: float
     state: ProbationState
+    labelled: int  # labelled rows that have come
     seen: int  # labelled rows at the last look
     sentence: str | None  # how it stands, or how it ended
     began_at: float

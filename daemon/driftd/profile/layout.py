@@ -1,6 +1,6 @@
 """The fixed frame of a profile: features, their cells, and what was recognised about them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -38,13 +38,19 @@ class Layout:
     pairs: Pairs = field(default_factory=Pairs)
 
     @classmethod
-    def fit(cls, sample: pa.RecordBatch, columns: Sequence[Column]) -> "Layout":
-        """Fix the cells by rows of the reference, in their order of arrival."""
+    def fit(cls, sample: pa.RecordBatch, columns: Sequence[Column], endless: Collection[str] = ()) -> "Layout":
+        """Fix the cells by rows of the reference, in their order of arrival.
+
+        Args:
+            sample: The rows.
+            columns: What they are described as.
+            endless: Columns of which no number is too large to be counted in a cell: the last one has room for all.
+        """
         features = features_of(columns, labels_in(sample, columns))
         binnings: list[Binning] = []
         skipped, notes = [], []
         for feature, values in zip(features, extract(sample, features), strict=True):
-            binning, skip, note = _recognise(feature, values)
+            binning, skip, note = _recognise(feature, values, np.inf if feature.column in endless else FAR)
             binnings.append(binning)
             skipped.append(skip)
             if note:
@@ -136,13 +142,13 @@ def finite_of(values: Floats) -> Floats:
     return values if finite.all() else values[finite]
 
 
-def _recognise(feature: Feature, values: Numbers | pa.DictionaryArray) -> tuple[Binning, str, str]:
+def _recognise(feature: Feature, values: Numbers | pa.DictionaryArray, far: float) -> tuple[Binning, str, str]:
     """Return the cells of one feature, why it is not tested or "", and a note."""
     if isinstance(values, Numbers):
         finite = finite_of(values.values)
         skip, note = number_trait(finite)
         return (
-            Axis.fit(finite if len(finite) else np.zeros(1), FAR if feature.kind == "numeric" else np.inf),
+            Axis.fit(finite if len(finite) else np.zeros(1), far if feature.kind == "numeric" else np.inf),
             skip,
             note,
         )

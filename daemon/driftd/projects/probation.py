@@ -58,6 +58,9 @@ class Trial:
             return None
         first, end = found.first_window, self._last_window(found.first_window)
         facts = Facts(self.journal.clock(), found.rows, found.until, found.seen, self._labelled(first, end))
+        if facts.labelled != found.labelled:
+            with self.journal.write():
+                tables.probations.set(self.journal, "id = ?", found.id, labelled=facts.labelled)
         if due(facts) and end is not None:
             return {
                 "windows": [first, end], "regime_from": first, "recall": found.before_id, "probation": found.id,

@@ -133,10 +133,9 @@ def probation(
     if worse:
         share, least = document["interval"]["confidence"], document["interval"]["lower"]
         said = f"{old} is in production again: {new} failed its probation; its {scored}, worse by at least {least:.3f} with {share:.2%} confidence."
-    elif last:
-        said = f"{new} has passed its probation: its {scored}, so it is not worse for sure."
     else:
-        said = f"{new} stays on probation: its {scored}, so it is not worse for sure."
+        doubt = ", which is not enough to be sure that it is worse" if document["difference"] > 0 else ""
+        said = f"{new} {'has passed its probation' if last else 'stays, on probation'}: its {scored}{doubt}."
     return document | {"verdict": "roll-back" if worse else "keep", "before": old, "sentence": said}
 
 

@@ -47,7 +47,7 @@ def begin(ctx: Context, model: int, before: int) -> None:
     now = journal.clock()
     number = tables.probations.add(
         journal, project=ctx.project, model_id=model, before_id=before, first_window=last + 1, rows=settings.probation.rows,
-        until=now + settings.probation.max_age, state=ProbationState.ON, seen=0, began_at=now,
+        until=now + settings.probation.max_age, state=ProbationState.ON, labelled=0, seen=0, began_at=now,
     )  # fmt: skip
     journal.emit("probation-began", project=ctx.project, subject=number, rows=settings.probation.rows)
 

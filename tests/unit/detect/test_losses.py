@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from driftd.detect.history import History
-from driftd.detect.losses import accepted, weigh
+from driftd.detect.losses import Watch, accepted, weigh
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 
@@ -55,6 +55,14 @@ def test_losses_that_are_no_errors_are_ranked():
     )
     assert 20 < len(said) <= 30
     assert said[-1].decay.alarm
+
+
+def test_losses_that_explode_are_an_alarm_at_once_and_told_as_they_are():
+    rng = np.random.default_rng(4)
+    first, now = rng.exponential(1.0, 500).tolist(), [1000.0, 3000.0] * 25
+    assert watched(first, [now])[-1].decay.alarm
+    onset, verdict = Watch(first, SETTINGS).weigh(7, now)
+    assert (onset, verdict.decay.now, verdict.decay.rows) == (7, 2000.0, 50)
 
 
 def test_a_young_reference_grows_and_survives_its_bytes():

@@ -60,7 +60,7 @@ def test_the_sentence_says_how_it_stands():
         "v1.0.0 is in production again: v2.0.0 failed its probation; its accuracy is 0.500 on 200 fresh test rows, "
         "that of v1.0.0 0.600, worse by at least 0.010 with 97.00% confidence."
     )
-    assert decided(-0.01, 0.1)["sentence"].startswith("v2.0.0 stays on probation: its accuracy is 0.500")
+    assert decided(-0.01, 0.1)["sentence"].startswith("v2.0.0 stays, on probation: its accuracy is 0.500")
     assert decided(-0.01, 0.1, last=True)["sentence"].startswith("v2.0.0 has passed its probation: ")
 
 

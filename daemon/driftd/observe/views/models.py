@@ -63,6 +63,11 @@ def champion_id(journal: Journal, project: str) -> int | None:
     return last.model_id if last else None
 
 
+def whole_first(score: str) -> tuple[int, str]:
+    """Sort scores of the whole before those of one label."""
+    return score.count("."), score
+
+
 def _view(journal: Journal, row: Model, champion: int | None) -> ModelView:
     assigned = tables.assignments.all(journal, "model_id = ?", row.id, order="number")
     step = tables.steps.first(journal, "run_id = ? AND name = 'snapshot'", row.run_id) if row.run_id else None
@@ -74,7 +79,11 @@ def _view(journal: Journal, row: Model, champion: int | None) -> ModelView:
         run=row.run_id,
         created_at=when(row.created_at),
         digest=row.digest,
-        scores={name: score for name, score in row.scores.items() if isinstance(score, int | float)},
+        scores={
+            name: row.scores[name]
+            for name in sorted(row.scores, key=whole_first)
+            if isinstance(row.scores[name], int | float)
+        },
         batches=[batch["name"] for batch in (step.result or {}).get("batches", [])] if step else [],
         assignments=[_assignment(journal, each) for each in assigned],
     )

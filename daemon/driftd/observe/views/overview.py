@@ -124,12 +124,11 @@ def _probation(journal: Journal, project: str) -> ProbationView | None:
     on = tables.probations.first(journal, "project = ? AND state = 'on'", project)
     if on is None:
         return None
-    query = "SELECT coalesce(sum(labelled), 0) AS n FROM windows WHERE project = ? AND number >= ? AND state NOT IN ('closed', 'held')"
     return ProbationView(
         version=tables.models.get(journal, on.model_id).version,
         before=tables.models.get(journal, on.before_id).version,
         rows=on.rows,
-        labelled=max(on.seen, journal.rows(query, project, on.first_window)[0]["n"]),
+        labelled=on.labelled,
         until=when(on.until),
         sentence=on.sentence,
     )

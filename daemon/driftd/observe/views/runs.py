@@ -38,6 +38,7 @@ class RunView(View, frozen=True, kw_only=True):
     steps: list[StepView]
     sentence: str | None  # the decision, or the error, in words
     champion: str | None  # the version that the candidate was compared with
+    candidate: str | None  # that version where it has one: an earlier champion, or what the run put into production
     version: str | None  # the version that the run put into production
     windows: list[int] | None  # first and last window whose rows it added
     scores: list[Pair]  # the metric that decides, then regimes, then labels
@@ -80,6 +81,7 @@ def view(journal: Journal, row: Run) -> RunView:
         steps=[_step(step) for step in steps],
         sentence=row.error or (row.decision or {}).get("sentence"),
         champion=(prepared.get("champion") or {}).get("version"),
+        candidate=(prepared.get("recalled") or {}).get("version") or (model.version if model else None),
         version=model.version if model else None,
         windows=prepared.get("windows"),
         scores=_scores(row.decision or {}),
