@@ -7,6 +7,7 @@ from driftd.journal.records import HookState, ProbationState, RunState
 from driftd.observe import views
 from driftd.projects.aftermath import Aftermath
 from driftd.projects.dispatch import Dispatcher
+from driftd.retrain import probation
 from driftd.retrain.processes import Stopped
 from support.project import tool
 from support.retraining import Retraining
@@ -101,3 +102,20 @@ def test_a_champion_that_is_worse_on_fresh_rows_is_rolled_back_and_a_good_one_pa
     assert run.decision["interval"]["confidence"] == pytest.approx(0.9924, abs=1e-4)  # its second look
     assert (kinds.served(), look(kinds).id) == (third, run.id)
     assert views.project(kinds.journal, "kinds").probation is None
+
+
+def test_a_person_who_rolls_back_does_not_wait_for_a_look(with_models):
+    kinds = with_models(2)
+    kinds.arrive(2, "cd", each=150)
+    dispatch = Dispatcher(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    dispatch.step()
+    assert dispatch.busy
+    dispatch.call_off("called off")
+    run = tables.runs.first(kinds.journal, "1", order="id DESC")
+    assert (run.cause, run.state, run.error, dispatch.busy) == ("probation", RunState.KEPT, "called off", False)
+    kinds.runner.roll_back(None)
+    assert [each.state for each in tables.probations.all(kinds.journal)] == [ProbationState.SUPERSEDED]
+    probation.looked(kinds.journal, run.plan, {"verdict": "keep", "sentence": "too late"})
+    assert [each.state for each in tables.probations.all(kinds.journal)] == [ProbationState.SUPERSEDED]
+    dispatch.step()
+    assert not dispatch.busy

@@ -1,6 +1,7 @@
 """The champion scored on rows as they come, on a real repository: what comes of it, what a crash and a broken scorer leave."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from driftd.config.model import Scorer
 from driftd.journal import tables
 from driftd.projects.scoring import Scorings
-from support.project import copy_project, make_project, tool
+from support.project import copy_project, tool
 from support.retraining import Retraining
 
 pytestmark = pytest.mark.slow
@@ -25,16 +26,16 @@ QUIET = 3  # windows before the labels turn round
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory) -> Path:
-    repository = make_project(tmp_path_factory.mktemp("template") / "repository")
+def with_scorer(template, tmp_path_factory) -> Path:
+    repository = copy_project(template, tmp_path_factory.mktemp("scorer") / "repository")
     (repository / "score.py").write_text(SCORE)
     tool(repository, "git", "add", "score.py")
     tool(repository, "git", "commit", "-q", "-m", "A scorer")
     return repository
 
 
-def project(template, tmp_path, **scorer) -> Retraining:
-    repository = copy_project(template, tmp_path / "repository")
+def project(made, tmp_path, **scorer) -> Retraining:
+    repository = copy_project(made, tmp_path / "repository")
     drift = {"scorer": scorer, "ignore": ["label"]}
     kinds = Retraining(repository, tmp_path / "state", {"project": {"drift": drift, "window": {"rows": 60}}})
     kinds.first()
@@ -54,11 +55,13 @@ def arrive(kinds, number, *, turned=False, labelled=True):
 
 def scored(kinds) -> Scorings:
     """Score and weigh all that can be."""
-    scorings = Scorings(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
-    scorings.step()
-    while not scorings.idle:
-        assert scorings.wait(60)
+    woken = threading.Event()
+    scorings = Scorings(kinds.name, kinds.settings, kinds.journal, kinds.runner, woken.set)
+    woken.set()
+    while woken.is_set():
+        woken.clear()
         scorings.step()
+        assert scorings.wait(60)
     return scorings
 
 
@@ -66,8 +69,8 @@ def incidents(kinds):
     return [(each.kind, each.window, each.onset_window) for each in tables.incidents.all(kinds.journal)]
 
 
-def test_labels_that_turn_round_are_an_incident_while_the_rows_stay(template, tmp_path):
-    kinds = project(template, tmp_path, stages=["preprocess", "evaluate"])
+def test_labels_that_turn_round_are_an_incident_while_the_rows_stay(with_scorer, tmp_path):
+    kinds = project(with_scorer, tmp_path, stages=["preprocess", "evaluate"])
     for number in range(1, QUIET + 1):
         arrive(kinds, number)
     arrive(kinds, QUIET + 1, labelled=False)
@@ -90,9 +93,9 @@ def test_labels_that_turn_round_are_an_incident_while_the_rows_stay(template, tm
     assert tables.scorings.all(kinds.journal)[-1].window == QUIET + 1
 
 
-def test_a_scorer_that_fails_or_is_stopped_harms_nothing_and_a_new_champion_begins_anew(template, tmp_path):
+def test_a_scorer_that_fails_or_is_stopped_harms_nothing_and_a_new_champion_begins_anew(with_scorer, tmp_path):
     kinds = project(
-        template, tmp_path, command=["python", "-c", "import sys; sys.exit('no such model')", "{rows} {results}"]
+        with_scorer, tmp_path, command=["python", "-c", "import sys; sys.exit('no such model')", "{rows} {results}"]
     )
     for number in (1, 2):
         arrive(kinds, number)
@@ -110,7 +113,8 @@ def test_a_scorer_that_fails_or_is_stopped_harms_nothing_and_a_new_champion_begi
     arrive(kinds, 4)
     use(kinds, "sh", "-c", "sleep 60", "{rows} {results}")
     scorings = Scorings(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
-    scorings.step()
+    while scorings.idle:
+        scorings.step()
     assert not scorings.wait(0.5)
     assert scorings.stop(30)
     assert tables.scorings.count(kinds.journal, "window = 4") == 0
@@ -134,6 +138,24 @@ def test_a_scorer_that_fails_or_is_stopped_harms_nothing_and_a_new_champion_begi
     scored(kinds)
     [incident] = tables.incidents.all(kinds.journal)
     assert incident.summary == "the model's loss rose from 0.000 to 0.600 on 60 labelled rows"
+
+
+def test_windows_of_few_test_rows_are_collected_until_there_are_enough(with_models):
+    """After a rise there is no reference, and the losses of more windows than are remembered otherwise make the next."""
+    kinds = with_models(1, {"project": {"drift": {"scorer": {"command": COMMAND}}, "window": {"rows": 60}}})
+    scorings = Scorings(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    needed, few = scorings.settings.rows_to_watch, 5
+    with kinds.journal.write():
+        for window in range(1, needed // few + 3):
+            tables.scorings.add(
+                kinds.journal, project=kinds.name, assignment_id=1, window=window, rows=few, loss=0.2,
+                losses=[0.0, 0.0, 0.0, 0.0, 1.0], error=None, scored_at=kinds.clock(),
+            )  # fmt: skip
+    while scoring := scorings._to_weigh():
+        scorings._weigh(scoring)
+    armed = [each.window for each in tables.scorings.all(kinds.journal) if each.reference]
+    assert armed == [needed // few]
+    assert tables.scorings.all(kinds.journal)[-1].verdict["armed"]
 
 
 def use(kinds, *command):

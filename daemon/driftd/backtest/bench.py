@@ -11,7 +11,7 @@ from driftd.config import Project
 from driftd.errors import DataError
 from driftd.journal.layout import Layout
 from driftd.retrain import batches, dataset, stages
-from driftd.retrain.dvc import Dvc, document, outputs
+from driftd.retrain.dvc import Dvc
 from driftd.retrain.environment import environment
 from driftd.retrain.limits import Limits
 from driftd.retrain.log import RunLog
@@ -69,19 +69,23 @@ class Benches:
         self._all: list[Bench] = []
         retrain = settings.retrain
         limits = Limits(retrain.memory, retrain.free_disk, retrain.nice, (folder,))
-        for number in range(count):
-            place = folder / f"bench-{number}"
-            tools = Dvc(env, RunLog(place), self._stop, retrain.timeout, limits)
-            self._all.append(Bench(self._repository.worktree(place / "tree", self.commit), tools, place))
-            self._free.put(self._all[-1])
-        with self.one() as bench:
-            self._look(bench, settings, folder)
+        try:
+            for number in range(count):
+                place = folder / f"bench-{number}"
+                tools = Dvc(env, RunLog(place), self._stop, retrain.timeout, limits)
+                self._all.append(Bench(self._repository.worktree(place / "tree", self.commit), tools, place))
+                self._free.put(self._all[-1])
+            with self.one() as bench:
+                self._look(bench, settings, folder)
+        except BaseException:
+            self.close()
+            raise
 
     def _look(self, bench: Bench, settings: Project, folder: Path) -> None:
         root = bench.root
         self.commands = stages.commands(root)
         self.score_commands = stages.commands(root, settings.promote.score_stages)
-        self.outs = sorted({path for _, path, _ in outputs(document((root / "dvc.lock").read_bytes(), "dvc.lock"))})
+        self.outs = sorted({out for command in self.commands for out in command.outs})
         self.data = dataset.find(bench.tree, settings.retrain.dataset)
         bench.tools(root, "checkout", "--force", self.data.pointer)
         example = Path(self.data.example(root))

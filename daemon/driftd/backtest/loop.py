@@ -72,6 +72,9 @@ class Loop:
         self._batch = batch
         self._done = Outcome()
         self._incident: Incident | None = None
+        self._regime: int | None = (
+            None  # the window that the present regime began with; None while there has been no other
+        )
         self._decisions = 0  # against the champion
         self._ended: list[float] = []
         self._started: list[float] = []
@@ -117,6 +120,7 @@ class Loop:
         verdict = {**line, "alarm": line["drift"]}
         kind = kind_of("drift" if line["drift"] else "score", verdict, self._stream.labels)
         onset = 1 + max(0, follower.regime - self._stream.first) // self._stream.window
+        self._regime = onset
         self._open(kind, window, onset, summarise(verdict))
 
     def _harmed(self, window: int, onset: int, verdict: dict[str, Any]) -> bool:
@@ -124,6 +128,7 @@ class Loop:
         found = self._incident
         if found is not None and found.onset is not None and onset <= found.window:
             return False
+        self._regime = onset
         self._open("score", window, onset, summarise(verdict))
         return True
 
@@ -164,8 +169,12 @@ class Loop:
             self._incident = Incident(due.kind, window, None, due.summary, window)
             self._done.incidents.append(self._incident)
 
+    def _since(self) -> int | None:
+        """Return where `retrain.rows` finds the new regime for a run that no change asked for."""
+        return None if self._settings.retrain.rows == "all" else self._regime
+
     def _attempt(self, incident: Incident, window: int, now: float, rows: int) -> None:
-        candidate = self._lab.make(self._choose(window, incident.onset))
+        candidate = self._lab.make(self._choose(window, incident.onset or self._since()))
         side = self._lab.score(self._champion, candidate)
         promote, compared = self._settings.promote, None
         if side.rows and candidate.rows:

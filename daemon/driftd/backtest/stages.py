@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,23 @@ from driftd.backtest.lab import Made, Part, Side
 from driftd.backtest.stream import NEW, Recorded
 from driftd.config import Project
 from driftd.errors import DataError
+from driftd.journal.files import write_file
 from driftd.retrain import stages
 from driftd.retrain.context import metric_files
 from driftd.retrain.scores import loss, newest, read_rows, read_scores
+
+
+def place(keep: Path, settings: Project, stream: Recorded) -> Path:
+    """Return the folder that remembers models and scores of this stream; budget, floor and gates change neither."""
+    with stream.path.open("rb") as file:
+        content = file_digest(file, "sha256").hexdigest()
+    promote = settings.promote
+    asked = [
+        content, stream.schema.to_json(), stream.labels, stream.first, stream.window, promote.metric, promote.per_row,
+        promote.better, promote.score_stages, settings.retrain.dataset, settings.retrain.model,
+        settings.retrain.env.model_dump(mode="json"), settings.drift.scorer and settings.drift.scorer.model_dump(mode="json"),
+    ]  # fmt: skip
+    return keep / sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
 
 class StagesLab:
@@ -65,7 +79,7 @@ class StagesLab:
                 known |= {str(window): found for window, found in zip(part, self._score(model, part), strict=True)}
             with self._lock:
                 known = _read(path) | known
-                path.write_text(json.dumps(known))
+                write_file(path, json.dumps(known).encode())
         return [known[str(window)] for window in windows]
 
     def score(self, champion: Made, candidate: Made) -> Side:
@@ -79,11 +93,11 @@ class StagesLab:
                 if self._promote.per_row:
                     shutil.copyfile(bench.root / self._promote.per_row, rows)
                 scores = read_scores(bench.root, self._metrics)
-            said.write_text(json.dumps(scores))
+            write_file(said, json.dumps(scores).encode())
         return Side(_read(said), rows if rows.exists() else None)
 
     def new_files(self, model: Made) -> list[str]:
-        return [path.name for path in self._written(model.parts) if path.name.startswith(NEW)]
+        return _new(self._written(model.parts))
 
     def _make(self, parts: tuple[Part, ...]) -> Made:
         files = self._written(parts)
@@ -98,11 +112,10 @@ class StagesLab:
                 seconds = time.monotonic() - started
                 bench.keep(self._benches.outs, place / "outs")
                 scores = read_scores(bench.root, self._metrics)
-            (place / "made.json").write_text(json.dumps({"seconds": seconds, "scores": scores}))
+            write_file(place / "made.json", json.dumps({"seconds": seconds, "scores": scores}).encode())
         said, per_row = _read(place / "made.json"), self._promote.per_row
         rows = place / "outs" / per_row if per_row else None
-        new = [path.name for path in files if path.name.startswith(NEW)]
-        tested = newest(read_rows(rows), new) if rows else []
+        tested = newest(read_rows(rows), _new(files)) if rows else []
         accepted = [loss(row, self._promote.better) for row in tested]
         return Made(key, parts, said["seconds"], said["scores"], accepted, rows)
 
@@ -136,6 +149,10 @@ class StagesLab:
 
     def _place(self, key: str) -> Path:
         return self._folder / "models" / key
+
+
+def _new(files: Sequence[Path]) -> list[str]:
+    return [path.name for path in files if path.name.startswith(NEW)]
 
 
 def _read(path: Path) -> dict[str, Any]:

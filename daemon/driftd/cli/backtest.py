@@ -120,10 +120,13 @@ def _seconds(text: str) -> float:
 @contextmanager
 def _lab(name: str, settings: "Project", stream: "Recorded", keep: Path | None) -> Iterator[Any]:
     from driftd.backtest.bench import Benches
-    from driftd.backtest.stages import StagesLab
+    from driftd.backtest.stages import StagesLab, place
 
     with ExitStack() as stack:
-        folder = keep.absolute() if keep else Path(stack.enter_context(TemporaryDirectory(prefix="driftd-backtest-")))
+        if keep:
+            folder = place(keep.absolute(), settings, stream)
+        else:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="driftd-backtest-")))
         folder.mkdir(parents=True, exist_ok=True)
         benches = Benches(name, settings, folder, os.cpu_count() or 1)
         stack.callback(benches.close)

@@ -15,11 +15,15 @@ def brings_labels(source: Source, file: File) -> bool:
 
 def waiting(journal: Journal, source: Source, project: str, now: float, before: int) -> list[File]:
     """Return the files, numbered below `before`, whose rows may get labels from a file that comes now."""
-    since = 0.0 if source.labels_within is None else now - source.labels_within
-    return tables.files.all(journal, WAITING, project, before, since, order="id")
+    return tables.files.all(journal, WAITING, project, before, _since(source, now), order="id")
 
 
 def may_join(journal: Journal, source: Source, file: File, now: float) -> bool:
     """Say whether there are such files, or some that nobody has looked at yet."""
-    unlooked = tables.files.first(journal, f"{UNLOOKED} AND id < ?", file.project, file.id, order="id")
-    return unlooked is not None or bool(waiting(journal, source, file.project, now, file.id))
+    if tables.files.first(journal, f"{UNLOOKED} AND id < ?", file.project, file.id) is not None:
+        return True
+    return tables.files.first(journal, WAITING, file.project, file.id, _since(source, now)) is not None
+
+
+def _since(source: Source, now: float) -> float:
+    return 0.0 if source.labels_within is None else now - source.labels_within

@@ -23,6 +23,7 @@ KINDS: dict[str, Meaning] = {
     "file-retried": Meaning("notice", "files", "a person had a refused file tried again, under a new number"),
     "file-dropped": Meaning("notice", "files", "a file's rows will never count: it changed, vanished, or a person said so"),
     "file-ignored": Meaning("warning", None, "something in the source is no file that driftd can let in"),
+    "labels-failed": Meaning("warning", "files", "a file could not be looked at for labels of rows that came before; it is taken as it is"),
     "labels-joined": Meaning("notice", "files", "a file brought labels of rows that came before; `unknown` are of no row that waits"),
     "labels-wanted": Meaning("notice", "incidents", "a run waits for labels, and the rows that are most worth one were written to a file"),
     "extra-columns": Meaning("warning", "files", "a file has columns that are not used, other ones than before"),

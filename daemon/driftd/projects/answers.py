@@ -61,6 +61,9 @@ class Answers:
             incident = incidents.request_run(self.journal, self.name, request.arguments.get("by", "a person"))
         self.dispatch.step()
         held = self.dispatch.held
+        run = tables.runs.first(self.journal, "project = ? AND ended_at IS NULL", self.name)
+        if run is not None and run.incident_id != incident:
+            return f"incident {incident}: waits for the end of run {run.id}"
         return f"incident {incident}: " + (f"waits: {held.reason}" if held else "the run has started")
 
     def _alert(self, request: Request) -> str:
@@ -83,6 +86,7 @@ class Answers:
         return message
 
     def _rollback(self, request: Request) -> str:
+        self.dispatch.call_off("called off, because a rollback was asked for")
         if self.dispatch.busy:
             raise RefusedError("a run is on its way", remedy="wait for its end")
         assignment = self.runner.roll_back(request.arguments.get("to"))

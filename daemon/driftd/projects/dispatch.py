@@ -16,8 +16,10 @@ from driftd.projects.probation import Trial
 from driftd.projects.to_label import ToLabel
 from driftd.retrain.runner import Runner
 
-# Runs that cooldown and runs a day count: what trained, or has changed the champion.
+# Runs that cooldown and runs a day count: what trained, or has recalled a champion.
 LIMITED = "project = ? AND cause NOT IN ('first-model', 'probation') AND (cause <> 'recall' OR state = 'promoted')"
+
+PUBLISHED = "('number', 'copy', 'commit', 'point')"  # steps in which a look has begun to bring the earlier model back
 
 
 class Dispatcher:
@@ -37,6 +39,7 @@ class Dispatcher:
         self.held: gates.Held | None = None
         self._wake = wake
         self._stop = threading.Event()
+        self._stop_look = threading.Event()
         self._thread: threading.Thread | None = None
 
     def step(self) -> None:
@@ -60,7 +63,7 @@ class Dispatcher:
             return self._first_model()
         incident = incidents.drifting(self.journal, self.name) or self.asking.step()
         held = self._answer(incident) if incident is not None else None
-        if not self.busy:
+        if incident is None or held is not None:
             self._try_champion()
         return held
 
@@ -96,9 +99,28 @@ class Dispatcher:
     def stop(self, timeout: float) -> bool:
         """Interrupt the run, which goes on after the next start; return whether its thread has ended."""
         self._stop.set()
+        self._stop_look.set()
         if self._thread is not None:
             self._thread.join(timeout)
         return not self.busy
+
+    def call_off(self, why: str, timeout: float = 30) -> None:
+        """End a look at a champion on probation that is still being made, for somebody who does not wait for it."""
+        run = tables.runs.first(self.journal, "project = ? AND ended_at IS NULL", self.name)
+        if run is None or run.cause != "probation" or self._stop.is_set():
+            return
+        self._stop_look.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        if self.busy:
+            return
+        self._stop_look.clear()
+        with self.journal.write():
+            where = f"id = ? AND ended_at IS NULL AND (step IS NULL OR step NOT IN {PUBLISHED})"
+            ended = {"state": RunState.KEPT, "error": why, "ended_at": self.journal.clock()}
+            tables.runs.set(self.journal, where, run.id, **ended)
+            if tables.runs.get(self.journal, run.id).ended_at is not None:
+                self.journal.emit("run-kept", project=self.name, subject=run.id, sentence=why)
 
     def settle(self) -> None:
         """Take over the outcome of runs whose incident still says that they are running."""
@@ -196,13 +218,14 @@ class Dispatcher:
     def _execute(self, run_id: int) -> None:
         if self._stop.is_set():
             return
-        self._thread = threading.Thread(target=self._work, args=(run_id,), name=f"run-{self.name}-{run_id}")
+        stop = self._stop_look if tables.runs.get(self.journal, run_id).cause == "probation" else self._stop
+        self._thread = threading.Thread(target=self._work, args=(run_id, stop), name=f"run-{self.name}-{run_id}")
         self._thread.start()
 
-    def _work(self, run_id: int) -> None:
+    def _work(self, run_id: int, stop: threading.Event) -> None:
         logs.current_run.set(run_id)
         try:
-            self.runner.execute(run_id, self._stop)
+            self.runner.execute(run_id, stop)
         except Exception as error:  # noqa: BLE001  # a defect in a run must not start it again and again
             with self.journal.write():
                 tables.runs.set(

@@ -200,5 +200,5 @@ def close(journal: Journal, incident: Incident, resolution: str) -> None:
 def dismiss(journal: Journal, incident: Incident) -> None:
     """A person says that it was nothing: watch against what the windows had left."""
     close(journal, incident, "person")
-    if incident.kind in ("drift", "score") and incident.reference_id is not None:
+    if incident.kind in ALARMS and incident.reference_id is not None:
         watch(journal, incident.project, incident.reference_id)

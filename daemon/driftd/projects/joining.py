@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from driftd.config import Project
+from driftd.errors import DriftdError
 from driftd.intake.labels import UNLOOKED, waiting
 from driftd.journal import Journal, tables
 from driftd.journal.files import make_folder
@@ -47,7 +48,12 @@ class Joining:
             if not reading.done():
                 return True
             self._reading = None
-            self._take_over(file, reading.result())
+            try:
+                looked = reading.result()
+            except (DriftdError, OSError) as error:
+                self._give_up(file, error)
+            else:
+                self._take_over(file, looked)
         return False
 
     def _look(self, file: File) -> Future[Looked]:
@@ -67,6 +73,12 @@ class Joining:
         """Return where the identities of a file's rows are kept, which depend on what is a label."""
         kind = sha256(repr((key, self.labels.known)).encode()).hexdigest()[:8]
         return self.layout.labels / f"{number:06d}-{kind}.ids"
+
+    def _give_up(self, file: File, error: Exception) -> None:
+        """Take a file that cannot be looked at for what it is without: data in the inbox, nothing in the folder of labels."""
+        with self.journal.write():
+            tables.files.set(self.journal, "id = ?", file.id, unlabelled=0)
+            self.journal.emit("labels-failed", project=self.name, subject=file.id, file=file.name, error=str(error))
 
     def _take_over(self, file: File, looked: Looked) -> None:
         with self.journal.write():

@@ -12,7 +12,7 @@ from driftd.retrain import probation
 from driftd.retrain.finish import ALARMED
 
 SHARES = (0.25, 0.5, 1.0)  # of the rows that it takes, after which both models are scored
-FAILED = "project = ? AND cause = 'probation' AND plan ->> '$.probation' = ?"
+LOOKS = "project = ? AND cause = 'probation' AND plan ->> '$.probation' = ?"
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,9 @@ class Trial:
         if facts.labelled != found.labelled:
             with self.journal.write():
                 tables.probations.set(self.journal, "id = ?", found.id, labelled=facts.labelled)
+        if facts.now >= facts.until and self._failed(found.id):
+            self._end(found, "The time of its probation is over, and the last look has failed.")
+            return None
         if due(facts) and end is not None:
             return {
                 "windows": [first, end], "regime_from": first, "recall": found.before_id, "probation": found.id,
@@ -75,13 +78,17 @@ class Trial:
 
     def backoff(self, found: int, now: float) -> gates.Held | None:
         """Hold back after looks that failed, twice as long after each."""
-        runs = tables.runs.all(self.journal, FAILED, self.name, found, order="id DESC")
+        runs = tables.runs.all(self.journal, LOOKS, self.name, found, order="id DESC")
         failed = 0
         for run in runs:
             if run.error is None:
                 break
             failed += 1
         return gates.backoff_after(failed, runs[0].ended_at if runs else None, now)
+
+    def _failed(self, found: int) -> bool:
+        run = tables.runs.first(self.journal, LOOKS, self.name, found, order="id DESC")
+        return run is not None and run.error is not None
 
     def _last_window(self, first: int) -> int | None:
         """Return the last window of the champion's regime: one that an open incident counts to the next is none of its."""

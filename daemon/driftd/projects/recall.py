@@ -18,7 +18,11 @@ CHAMPIONS = """
 def find(runner: Runner, incident: Incident) -> Model | None:
     """Return the champion of the regime that has come back, once for each alarm."""
     journal = runner.journal
-    if incident.kind not in incidents.ALARMS or incident.window is None or _tried(journal, incident):
+    if (
+        incident.kind not in incidents.ALARMS
+        or None in (incident.window, incident.reference_id)
+        or _tried(journal, incident)
+    ):
         return None
     known = {row["reference_id"]: row["id"] for row in journal.rows(CHAMPIONS, runner.name)}
     _, now = champion(journal, runner.name) or (None, None)

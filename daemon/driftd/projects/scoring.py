@@ -48,7 +48,7 @@ class Scorings:
             return
         while (scoring := self._to_weigh()) is not None:
             self._weigh(scoring)
-        if self._stop.is_set() or not self.idle:
+        if self._stop.is_set() or not self.idle or self.runner.shortage():
             return
         found = champion(self.journal, self.name)
         if found is None:
@@ -79,10 +79,12 @@ class Scorings:
         known = self.labels.known
         first = self._first(assignment)
         where = f"{UNSCORED} AND (labelled IS NULL OR labelled >= {LABELLED} * rows)"
-        while window := tables.windows.first(self.journal, where, self.name, first, assignment.id, order="number"):
+        if window := tables.windows.first(self.journal, where, self.name, first, assignment.id, order="number"):
             if not known or window.labelled is not None:
                 return window
             self.labels.look(window)
+            self._wake()  # one a step, as the loop has more to do
+            return None
         return None
 
     def _first(self, assignment: Assignment) -> int:
@@ -189,7 +191,9 @@ class Scorings:
             verdict = done.verdict if since is None else self._exact(done.verdict, since, scoring)
             self._said(scoring, verdict, detector=done.state, onset=onset)
             if since is not None:
-                incidents.harmed(self.journal, self.name, scoring.window, since.window, verdict)
+                # labels may come late, and an older window behind a newer one
+                first, last = sorted((since.window, scoring.window))
+                incidents.harmed(self.journal, self.name, last, first, verdict)
 
     def _exact(self, verdict: dict[str, Any], since: Scoring, last: Scoring) -> dict[str, Any]:
         """Put the mean of the losses in place of that of their cells, which know no larger loss than the accepted ones."""
@@ -213,9 +217,11 @@ class Scorings:
         return weighed[-1] if weighed else scoring
 
     def _said(self, scoring: Scoring, verdict: dict[str, object], **values: object) -> None:
-        """Write what was said of a scoring, and forget what no later one needs."""
+        """Write what was said of a scoring; while losses are held against a reference, forget what no later one needs."""
         with self.journal.write():
             tables.scorings.set(self.journal, "id = ?", scoring.id, verdict=verdict, **values)
+            if not (values.get("reference") or values.get("detector")):
+                return
             self.journal.run(
                 "UPDATE scorings SET losses = NULL, detector = NULL WHERE project = ? AND id <= ?"
                 " AND (losses IS NOT NULL OR detector IS NOT NULL)",

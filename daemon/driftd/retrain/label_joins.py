@@ -42,7 +42,10 @@ def look(
     seen = np.zeros(len(given.ids), bool)
     hits = 0
     for each in waiting:
-        rows = _rows(each, schema, labels, key)
+        try:
+            rows = _rows(each, schema, labels, key)
+        except FileNotFoundError:  # somebody has moved it away; nobody can train on it any more
+            continue
         place, there = given.places(rows["id"])
         seen[place[there]] = True
         hits += int(there.sum())

@@ -39,7 +39,7 @@ def decide(ctx: Context) -> dict[str, Any]:
 def begin(ctx: Context, model: int, before: int) -> None:
     """Put a new champion on probation, inside its promotion's write: from the first window on whose rows no decision has seen."""
     settings, journal = ctx.settings.promote, ctx.journal
-    if not asked_for(settings) or settings.probation is None:
+    if settings.probation is None or settings.per_row is None:
         return
     query = "SELECT coalesce(max(number), 0) AS n FROM windows WHERE project = ?"
     windows = ctx.results["prepare"]["windows"]
@@ -60,6 +60,8 @@ def asked_for(settings: Promote) -> bool:
 def looked(journal: Journal, plan: dict[str, Any], decision: dict[str, Any]) -> None:
     """Keep what a look has found; the last one ends the probation, and so does a champion that is worse."""
     found = tables.probations.get(journal, plan["probation"])
+    if found.state is not ProbationState.ON:  # a person was faster
+        return
     tables.probations.set(journal, "id = ?", found.id, seen=plan["labelled"], sentence=decision["sentence"])
     if decision["verdict"] == "roll-back":
         end(journal, found, ProbationState.ROLLED_BACK, decision["sentence"])

@@ -63,7 +63,7 @@ def collect(journal: Journal, layout: Layout, repository: Repository, keep: Rete
 def _find(journal: Journal, layout: Layout, repository: Repository, keep: Retention, *, objects_too: bool) -> Litter:
     project = layout.project
     gone = objects.unnamed(journal, project, repository, layout.worktrees) if objects_too else []
-    runs, trees, batches = _runs(journal, layout, keep.runs), _worktrees(layout), _batches(journal, layout)
+    runs, trees, batches = _runs(journal, layout, keep.runs), worktrees(layout), _batches(journal, layout)
     paths = [*runs, *trees, *batches, *(objects.path_of(repository.cache(), oid) for oid in gone)]
     return Litter(runs, trees, batches, gone, _events(journal, project, keep.events), sum(map(_bytes, paths)))
 
@@ -120,7 +120,7 @@ def _events(journal: Journal, project: str, keep: float) -> list[int]:
     return [row["id"] for row in rows]
 
 
-def _worktrees(layout: Layout) -> list[Path]:
+def worktrees(layout: Layout) -> list[Path]:
     """Return those of runs; that of the scorer may be at work."""
     return [tree for tree in _folders(layout.worktrees) if tree.name != scorer.NAME]
 

@@ -104,7 +104,8 @@ class Runner:
     def _fail(self, run: Run, log: RunLog, said: str) -> None:
         """End a run; where the disk is full, without what it has left in its worktrees, so that journal and log can be written."""
         if short := shortage((self.layout.root,), self.settings.retrain.free_disk):
-            shutil.rmtree(self.layout.worktrees, ignore_errors=True)
+            for tree in retention.worktrees(self.layout):
+                shutil.rmtree(tree, ignore_errors=True)
             log.line(f"{short}: the worktrees were removed")
         log.line(f"failed: {said}")
         finish.fail(self.journal, run, said)

@@ -16,6 +16,7 @@ from driftd.retrain import batches, dataset, stages
 from driftd.retrain.context import Context
 from driftd.retrain.dataset import Dataset
 from driftd.retrain.scores import loss, newest, read_rows
+from driftd.retrain.steps import new_files
 from driftd.retrain.worktree import Worktree
 
 NAME = "scorer"  # of the worktree, and of what lies beside it
@@ -125,8 +126,7 @@ def _folder(ctx: Context) -> Path:
 def _newest_files(ctx: Context, model: Model) -> list[str]:
     """Return the files of the regime that a model was made for; [] where it was made for all of its data."""
     done = tables.steps.first(ctx.journal, "run_id = ? AND name = 'snapshot'", model.run_id or 0)
-    found = (done.result or {}).get("batches", ()) if done else ()
-    return [batch["name"] for batch in found if batch["new_regime"]]
+    return new_files(done.result) if done and done.result else []
 
 
 def _write(spans: list[Span], columns: list[dict[str, Any]], named: Sequence[str], path: Path, like: str) -> int:

@@ -1,5 +1,6 @@
 """Stages of a project run as what they are, commands, without DVC around them: for rows that no version of the data has."""
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ def _of(stage: str, entry: dict[str, Any], written: dict[str, Any]) -> Iterator[
     said = written.get(stage.partition("@")[0], {})
     folder = said.get("wdir", said.get("do", {}).get("wdir", "."))
     lines = [entry["cmd"]] if isinstance(entry["cmd"], str) else entry["cmd"]
-    outs = tuple(out["path"] for out in entry.get("outs", ()))
+    outs = tuple(os.path.normpath(f"{folder}/{out['path']}") for out in entry.get("outs", ()))
     for place, line in enumerate(lines):
         yield Command(stage, line, folder, () if place else outs)
 

@@ -89,16 +89,20 @@ def decide(ctx: Context) -> dict[str, Any]:
     return decision
 
 
+def new_files(snapshot: dict[str, Any]) -> list[str]:
+    """Return the files of a dataset that hold rows of the new regime and no others."""
+    if chosen := snapshot.get("selection"):
+        older = {file["name"] for file in chosen["files"] if not file["new"]}
+        return [file["name"] for file in chosen["files"] if file["new"] and file["name"] not in older]
+    return [batch["name"] for batch in snapshot["batches"] if batch["new_regime"]]
+
+
 def row_by_row(ctx: Context, earlier: int) -> dict[str, Any] | None:
     """Compare the per-row results of both, where there are any."""
     settings = ctx.settings.promote
     if not settings.per_row:
         return None
-    done = ctx.results["snapshot"]
-    if chosen := done.get("selection"):
-        new = [file["name"] for file in chosen["files"] if file["new"]]
-    else:
-        new = [batch["name"] for batch in done["batches"] if batch["new_regime"]]
+    new = new_files(ctx.results["snapshot"])
     sides = (ctx.file("champion-rows.jsonl"), ctx.file("candidate-rows.jsonl"))
     compared: dict[str, Any] = ctx.submit(_compared, *sides, new, confidence(settings.confidence, earlier))
     return compared

@@ -128,3 +128,12 @@ def test_entities_are_labels_of_their_text(tmp_path):
     ]))  # fmt: skip
     assert files.labelled == 2
     assert values(files.spans[1], TEXTS, "entities") == [[{"start": 0, "end": 3, "label": "N"}], []]
+
+
+def test_a_file_that_waits_and_was_moved_away_is_passed_over(tmp_path):
+    gone, there = rows(tmp_path / "1.csv", [(1, "a", "")]), rows(tmp_path / "2.csv", [(2, "b", "")])
+    files = Files(tmp_path, [gone, there])
+    (tmp_path / "1.csv").unlink()
+    looked = files.look(rows(tmp_path / "3.csv", [(1, "a", "A"), (2, "b", "B")]))
+    assert looked.joined.found == 1
+    assert values(files.spans[2]) == ["B"]
