@@ -17,10 +17,8 @@ import pyarrow.parquet
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.adoption import make_environment
-from support.daemon import wait_until
 from support.project import BIN
-from support.running import Kinds
-from support.season import PROMOTE, make_season
+from support.season import PROMOTE, Season, make_season
 
 FIRST, WINDOW = 2000, 250
 NOT_FEATURES = ("id", "year", "prediction", "predicted_probability")
@@ -38,7 +36,7 @@ RUNS = """
     SELECT runs.id, cause, runs.state, plan ->> '$.windows[1]' AS last, decision ->> 'sentence',
         ended_at - (SELECT judged_at FROM windows WHERE number = plan ->> '$.windows[1]'),
         (SELECT min(window) FROM incidents WHERE incidents.id = incident_id)
-    FROM runs WHERE cause <> 'first-model' ORDER BY runs.id
+    FROM runs WHERE cause NOT IN ('first-model', 'probation') ORDER BY runs.id
 """
 
 
@@ -46,15 +44,6 @@ def csv(table: pyarrow.Table) -> str:
     out = pyarrow.BufferOutputStream()
     pyarrow.csv.write_csv(table, out)
     return out.getvalue().to_pybytes().decode()
-
-
-def arrive(kinds: Kinds, number: int, rows: str) -> None:
-    aside = kinds.folder / "aside.csv"
-    aside.write_text(rows)
-    aside.rename(kinds.incoming / f"{number:03d}.csv")
-    judged = f"SELECT count(*) FROM windows WHERE number = {number} AND state <> 'closed'"  # noqa: S608
-    wait_until(lambda: kinds.one(judged) == 1, 120, f"window {number} is judged")
-    wait_until(lambda: kinds.one("SELECT count(*) FROM runs WHERE ended_at IS NULL") == 0, 300, "no run is under way")
 
 
 def main() -> None:
@@ -65,25 +54,21 @@ def main() -> None:
         make_environment(folder / "environment")
         programs = folder / "environment" / "bin"
         template = make_season(folder / "template", csv(table.slice(0, FIRST)), LEARNER, programs)
-        kinds = Kinds(
+        kinds = Season(
             folder, template=template, labels=["employed"], window={"rows": WINDOW}, reference={"rows": FIRST}, drift={},
-            promote=PROMOTE, retrain={"model": "model.bin", "min_rows": 750, "cooldown": 0, "max_per_day": 100, "env": {"path": [str(BIN)]}},
+            promote=PROMOTE, retrain={"model": "model.bin", "min_rows": 750, "rows": "regime", "cooldown": 0, "max_per_day": 100, "env": {"path": [str(BIN)]}},
         )  # fmt: skip
         with kinds.daemon():
             kinds.wait_for_model()
-            for number in range(1, (table.num_rows - FIRST) // WINDOW + 1):
-                arrive(kinds, number, csv(table.slice(FIRST + (number - 1) * WINDOW, WINDOW)))
+            for start in range(FIRST, table.num_rows - WINDOW + 1, WINDOW):
+                kinds.arrive(csv(table.slice(start, WINDOW)))
         for run, cause, state, last, sentence, seconds, alarm in kinds.rows(RUNS):
             ends = [FIRST + window * WINDOW for window in (alarm, last)]
             print(json.dumps({
                 "run": run, "cause": cause, "state": state, "alarm_row": ends[0], "last_row": ends[1], "seconds": round(seconds, 1),
                 "sentence": sentence,
             }))  # fmt: skip
-        print(
-            json.dumps(
-                kinds.rows("SELECT version, cause FROM assignments JOIN models ON models.id = model_id ORDER BY number")
-            )
-        )
+        print(json.dumps(kinds.assigned()))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,10 @@ def state_of(repository):
 def test_a_turn_of_the_labels_is_answered_and_what_is_kept_is_not_made_again(place):
     repository, kept = place / "repository", place / "kept"
     before = state_of(repository)
-    said = backtest(place, "--keep", kept)
+    said = backtest(place, "--keep", kept, "--html", place / "page.html")
+    page = (place / "page.html").read_text()
+    assert "default-src 'none'" in page
+    assert all(f">{each['name']}<" in page for each in said["policies"])
     assert said["incidents"][0]["kind"] == "score"
     assert TURN <= said["incidents"][0]["opened"] <= TURN + 2
     policies = {each["name"]: each for each in said["policies"]}

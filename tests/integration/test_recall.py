@@ -9,21 +9,18 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import RunState
 from support.adoption import QUIET, rows
-from support.daemon import wait_until
 from support.project import BIN, make_project, tool
 from support.retraining import Retraining
-from support.running import Kinds
-from support.season import PROMOTE, make_season
+from support.season import PROMOTE, Season, make_season
 
 pytestmark = pytest.mark.slow
 
 WINDOW, FIRST = 250, 1500
-UNDER_WAY = "SELECT count(*) FROM runs WHERE ended_at IS NULL"
 SECONDS = 10  # from the last window that was needed to the promotion, on a machine that is not busy
 QUICK = 0.6  # seconds that `dvc version` takes there
 
 
-class Season(Kinds):
+class Households(Season):
     """Households, then group quarters, then households again; each file is a window."""
 
     def __init__(self, folder, **promote):
@@ -32,36 +29,25 @@ class Season(Kinds):
             reference={"rows": FIRST}, drift={}, promote=PROMOTE | {"probation": None} | promote,
             retrain={"model": "model.bin", "min_rows": 750, "cooldown": 0, "env": {"path": [str(BIN)]}},
         )  # fmt: skip
-        self.windows = 0
 
-    def arrive(self, first, last):
-        """Let the windows of some rows arrive one by one, as far as no run has begun."""
+    def pass_by(self, first, last):
         for start in range(first, last, WINDOW):
-            aside = self.folder / "aside.csv"
-            aside.write_text(rows(start, start + WINDOW))
-            aside.rename(self.incoming / f"{self.windows:03d}.csv")
-            self.windows += 1
-            query = f"SELECT count(*) FROM windows WHERE number = {self.windows} AND state <> 'closed'"  # noqa: S608
-            wait_until(lambda query=query: self.one(query) == 1, what=f"window {self.windows} is judged")
-            wait_until(lambda: self.one(UNDER_WAY) == 0, 120, "no run is under way")
+            self.arrive(rows(start, start + WINDOW))
 
     def runs(self):
         return self.rows("SELECT cause, state FROM runs ORDER BY id")
 
-    def assigned(self):
-        return self.rows("SELECT version, cause FROM assignments JOIN models ON models.id = model_id ORDER BY number")
-
 
 def test_the_first_model_comes_back_with_its_season_without_a_training(tmp_path):
-    season = Season(tmp_path)
+    season = Households(tmp_path)
     with season.daemon():
         season.wait_for_model()
         first = season.served
-        season.arrive(FIRST, FIRST + 2 * WINDOW)
-        season.arrive(QUIET, QUIET + 2000)
+        season.pass_by(FIRST, FIRST + 2 * WINDOW)
+        season.pass_by(QUIET, QUIET + 2000)
         assert season.assigned() == [("v1.0.0", "first-model"), ("v2.0.0", "promotion")], season.runs()
         assert season.served != first
-        season.arrive(FIRST + 2 * WINDOW, QUIET)
+        season.pass_by(FIRST + 2 * WINDOW, QUIET)
         assert season.assigned()[2:] == [("v1.0.0", "recall")], season.runs()
         assert season.served == first
         assert season.runs() == [("first-model", "promoted"), ("drift", "promoted"), ("recall", "promoted")]

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+from support.daemon import wait_until
 from support.project import BIN, tool
+from support.running import Kinds
+
+UNDER_WAY = "SELECT count(*) FROM runs WHERE ended_at IS NULL"
 
 STAGES = """
 import csv, hashlib, json, pathlib, sys
@@ -100,3 +104,23 @@ def make_season(repository: Path, first: str, learner: str = NEWTON, programs: P
     tool(repository, "git", "add", "-A")
     tool(repository, "git", "commit", "-q", "-m", "People who live in households")
     return repository
+
+
+class Season(Kinds):
+    """Such a project with its daemon; each file that arrives is a window."""
+
+    windows = 0
+
+    def arrive(self, rows: str) -> None:
+        """Let a window arrive as CSV, and wait until it is judged and no run is under way."""
+        self.windows += 1
+        aside = self.folder / "aside.csv"
+        aside.write_text(rows)
+        aside.rename(self.incoming / f"{self.windows:03d}.csv")
+        judged = f"SELECT count(*) FROM windows WHERE number = {self.windows} AND state <> 'closed'"  # noqa: S608
+        wait_until(lambda: self.one(judged) == 1, 120, f"window {self.windows} is judged")
+        wait_until(lambda: self.one(UNDER_WAY) == 0, 300, "no run is under way")
+
+    def assigned(self) -> list[tuple[str, str]]:
+        """Return which version came into production by what, in order."""
+        return self.rows("SELECT version, cause FROM assignments JOIN models ON models.id = model_id ORDER BY number")

@@ -1,21 +1,19 @@
 """A repository with the commits of two models, made by git alone: data, parameters and code differ."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 from driftd.journal import Journal, tables
 from driftd.journal.layout import journal_path
+from support.project import tool
 
-WHO = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
 CODE = "def train(rows):\n    return rows\n"
 
 
 def two_versions(state: Path, project: str, folder: Path) -> Path:
     """Make the repository, and let the first two models of a seeded project be its commits."""
     (folder / ".dvc").mkdir()
-    git(folder, "init", "-q")
+    tool(folder, "git", "init", "-q")
     (folder / ".gitignore").write_text("/data\n")
     old = commit(folder, "The first model\n\nDriftd-Run: 1", files=1, rate=0.1)
     (folder / "train.py").write_text(CODE + "\n\ndef tune(rows):\n    return rows[:10]\n")
@@ -35,13 +33,6 @@ def commit(folder: Path, message: str, *, files: int, rate: float) -> str:
     params = {"params.yaml": {"train": {"rate": rate, "epochs": 20}}}
     (folder / "dvc.lock").write_text(json.dumps({"stages": {"train": {"params": params}}}))
     (folder / "data.dvc").write_text(json.dumps({"outs": [{"path": "data", "nfiles": files, "size": 40_000 * files}]}))
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", message)
-    return git(folder, "rev-parse", "HEAD")
-
-
-def git(folder: Path, *words: str) -> str:
-    env = {**os.environ, **WHO, "GIT_CONFIG_GLOBAL": "/dev/null"}
-    return subprocess.run(
-        ["git", *words], cwd=folder, env=env, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    tool(folder, "git", "add", "-A")
+    tool(folder, "git", "commit", "-q", "-m", message)
+    return tool(folder, "git", "rev-parse", "HEAD").strip()

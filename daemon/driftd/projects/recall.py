@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from driftd.journal import Journal, tables
 from driftd.journal.records import Incident, Model
 from driftd.projects import incidents, patterns
@@ -17,7 +19,7 @@ CHAMPIONS = """
 
 def find(runner: Runner, incident: Incident) -> Model | None:
     """Return the champion of the regime that has come back, once for each alarm."""
-    journal = runner.journal
+    journal, incident = runner.journal, newest_alarm(runner.journal, incident)
     if (
         incident.kind not in incidents.ALARMS
         or None in (incident.window, incident.reference_id)
@@ -32,6 +34,15 @@ def find(runner: Runner, incident: Incident) -> Model | None:
     return tables.models.get(journal, found) if found is not None and found != now.id else None
 
 
+def newest_alarm(journal: Journal, incident: Incident) -> Incident:
+    """Return an incident that has moved with the reference that its newest alarm left, not its first."""
+    if len(incident.detail.get("alarms", ())) <= 1:
+        return incident
+    window = tables.windows.first(journal, "project = ? AND number = ?", incident.project, incident.window)
+    known = window.reference_id if window else None
+    return incident if known is None else msgspec.structs.replace(incident, reference_id=known)
+
+
 def _tried(journal: Journal, incident: Incident) -> bool:
     where = "incident_id = ? AND cause = 'recall' AND plan ->> '$.alarm' = ?"
     return tables.runs.first(journal, where, incident.id, incident.window) is not None
@@ -39,12 +50,13 @@ def _tried(journal: Journal, incident: Incident) -> bool:
 
 def _regime(runner: Runner, incident: Incident) -> int | None:
     """Return the number of the reference that the windows are like; what is found is kept with the incident."""
-    pattern: dict[str, Any] | None = incident.detail.get("pattern")
+    once = len(incident.detail.get("alarms", ())) <= 1
+    pattern: dict[str, Any] | None = incident.detail.get("pattern") if once else None
     if pattern is None:
         columns = tables.projects.get(runner.journal, runner.name).columns or []
         schema = Schema.from_json(columns)
         pattern = patterns.pattern(runner.journal, runner.layout, runner.executor, schema, incident)
-        if pattern["regime"] is not None:  # what it is otherwise is told by more windows
+        if once and pattern["regime"] is not None:  # what it is otherwise is told by more windows
             with runner.journal.write():
                 incidents.explain(runner.journal, incident, pattern)
     regime: int | None = pattern["regime"]

@@ -35,12 +35,7 @@ def policy() -> str:
 
 
 def write_report(**values: Any) -> str:
-    """Render the report of what is given: `check`, or `incident`, `story` and `run`; `explained` are its columns.
-
-    The file carries its style and its policy.
-    """
-    style = STYLE.read_text(encoding="utf-8")
-    icon = base64.b64encode(ICON.read_bytes()).decode()
+    """Render the report of what is given: `check`, or `incident`, `story` and `run`; `explained` are its columns."""
     given: dict[str, Any] = {
         "check": None,
         "incident": None,
@@ -49,17 +44,17 @@ def write_report(**values: Any) -> str:
         "explained": [],
         "names": ("before", "now"),
     }
-    return templates.get_template("report.html").render(
-        given | values, style=style, policy=policy(), icon=icon, made=datetime.now(UTC)
-    )  # fmt: skip
+    return _document("report.html", given | values)
 
 
 def write_backtest(result: "Result") -> str:
     """Render a backtest as one such file."""
     from driftd.web.curves import draw
 
-    icon = base64.b64encode(ICON.read_bytes()).decode()
-    return templates.get_template("backtest.html").render(
-        result=result, drawn=draw(result), style=STYLE.read_text(encoding="utf-8"), policy=policy(), icon=icon,
-        made=datetime.now(UTC),
-    )  # fmt: skip
+    return _document("backtest.html", {"result": result, "drawn": draw(result)})
+
+
+def _document(name: str, values: dict[str, Any]) -> str:
+    """Render a file that carries its style and its policy."""
+    style, icon = STYLE.read_text(encoding="utf-8"), base64.b64encode(ICON.read_bytes()).decode()
+    return templates.get_template(name).render(values, style=style, policy=policy(), icon=icon, made=datetime.now(UTC))
