@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from driftd.journal.records import RunState
-from driftd.retrain import processes
+from driftd.retrain import processes, retention
 from driftd.retrain.output import HEAD, TAIL
 from support.project import tool
 from support.retraining import Retraining
@@ -73,7 +73,7 @@ def test_a_stage_that_misbehaves_ends_its_run_and_nothing_else(with_models, tmp_
         assert "bytes of output were cut here" in kinds.log(run.id)
         assert "that was all" in kinds.log(run.id)
     if stage is DISK:
-        assert not kinds.layout.worktrees.exists()
+        assert not retention.worktrees(kinds.layout)
     if stage not in (HANG, DISK):  # those that leave the most behind
         return
     (repository / "stages.py").write_text(good)
