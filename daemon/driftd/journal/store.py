@@ -17,6 +17,7 @@ from driftd.journal.place import file_system
 
 REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "glusterfs", "fuse.sshfs"})
 Clock = Callable[[], float]
+PATIENCE = 30.0  # seconds that another writer is waited for
 
 
 class Journal:
@@ -47,7 +48,7 @@ class Journal:
         db = _connect(path, f"file:{_quoted(path)}?mode=rwc")
         with _closed_on_error(db, path):
             _refuse_newer(db, path)
-            db.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(db)
             db.execute("PRAGMA synchronous = FULL")
             migrate(db)
         return cls(db, path, clock)
@@ -134,13 +135,27 @@ class Journal:
 
 def _connect(path: Path, uri: str) -> sqlite3.Connection:
     try:
-        db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
     with _closed_on_error(db, path):
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA user_version").fetchone()
     return db
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Turn write-ahead logging on; where another process is just doing so, SQLite says busy without waiting."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 @contextmanager

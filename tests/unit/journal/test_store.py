@@ -3,7 +3,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -176,6 +176,17 @@ with journal.write():
         script = "import sys, pathlib; from driftd.journal import Journal; Journal.open(pathlib.Path(sys.argv[1]))"
         openers = [subprocess.Popen([sys.executable, "-c", script, str(path)]) for _ in range(4)]
         assert [opener.wait() for opener in openers] == [0] * 4
+
+    def test_waits_for_another_that_is_just_creating_it(self, path):
+        path.parent.mkdir(exist_ok=True)
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")  # SQLite would say at once that it is locked
+        ends = threading.Timer(0.1, other.rollback)
+        ends.start()
+        with closing(Journal.open(path)) as journal:
+            assert journal.rows("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+        ends.join()
+        other.close()
 
     def test_is_durable_and_readable_while_written(self, journal):
         assert journal.rows("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
