@@ -10,7 +10,7 @@ from queue import Queue
 from driftd.config import Project
 from driftd.errors import DataError
 from driftd.journal.layout import Layout
-from driftd.retrain import batches, dataset, stages
+from driftd.retrain import batches, dataset, scorer, stages
 from driftd.retrain.dvc import Dvc
 from driftd.retrain.environment import environment
 from driftd.retrain.limits import Limits
@@ -43,6 +43,12 @@ class Bench:
         self._holds = None
         stages.put_rows(self.root, data, files)
         stages.run(self.tools, self.root, commands)
+
+    def score(self, data: dataset.Dataset, settings: Project, rows: Path) -> Path:
+        """Run the scorer of the settings on a file of rows; return the file of its results."""
+        if settings.drift.scorer and settings.drift.scorer.stages:  # they make outputs of a model anew
+            self._holds = None
+        return scorer.run(self.tools, self.root, data, settings, rows)
 
     def keep(self, names: Sequence[str], outs: Path) -> None:
         """Copy what the stages have made."""

@@ -16,7 +16,7 @@ from driftd.backtest.stream import NEW, Recorded
 from driftd.config import Project
 from driftd.errors import DataError
 from driftd.journal.files import write_file
-from driftd.retrain import stages
+from driftd.retrain import scorer
 from driftd.retrain.context import metric_files
 from driftd.retrain.scores import loss, newest, read_rows, read_scores
 
@@ -44,6 +44,7 @@ class StagesLab:
                 remedy="set drift.scorer; docs/how-to/score-decay.md shows how",
             )
         self._scorer = settings.drift.scorer
+        self._settings = settings
         self._promote = settings.promote
         self._metrics = metric_files(settings)
         self._stream = stream
@@ -124,22 +125,11 @@ class StagesLab:
             bench.lay_out(self._benches.outs, self._place(model.key) / "outs")
             rows = bench.scratch / f"rows{''.join(self._benches.example.suffixes)}"
             counts = self._stream.write_windows(windows, rows, self._benches.example)
-            if self._scorer.stages:
-                todo = stages.commands(bench.root, self._scorer.stages, "drift.scorer.stages")
-                bench.run(self._benches.data, [rows], todo)
-                results = bench.root / (self._promote.per_row or "")
-            else:
-                results = bench.scratch / "results.jsonl"
-                results.unlink(missing_ok=True)
-                stages.call(bench.tools, bench.root, self._scorer.words(rows, results), "drift.scorer")
+            results = bench.score(self._benches.data, self._settings, rows)
             found = [loss(row, self._promote.better) for row in read_rows(results)]
         if self._scorer.stages:
             return [found]
-        if len(found) != sum(counts):
-            raise DataError(
-                f"drift.scorer wrote {len(found)} results for {sum(counts)} rows",
-                remedy="let it write one line for each row, in their order",
-            )
+        scorer.check(self._scorer, len(found), sum(counts))
         each = iter(found)
         return [[next(each) for _ in range(count)] for count in counts]
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftd.backtest.lab import Part
 from driftd.readers import Schema, Span
-from driftd.retrain.batches import labelled, suffixes
+from driftd.retrain.batches import labelled, store, suffixes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,21 +49,15 @@ class Recorded:
             yield batch.filter(pa.array(drawn))
 
     def write(self, parts: Sequence[Part], folder: Path, like: Path) -> list[Path]:
-        """Write the labelled rows of parts as files that their content names."""
-        return [self._write(part, folder, like) for part in parts]
+        """Write the labelled rows of parts as files that their content names; a part without any has none."""
+        return [path for part in parts if (path := self._write(part, folder, like)) is not None]
 
-    def _write(self, part: Part, folder: Path, like: Path) -> Path:
-        from driftd.readers import write
-
-        suffix = suffixes(like.name)
+    def _write(self, part: Part, folder: Path, like: Path) -> Path | None:
         stem = f"{NEW if part.new else OLDER}-{part.first:09}-{part.last:09}-{part.share:g}"
-        found = next(folder.glob(f"{stem}-*{suffix}"), None)
-        if found is None:
-            new = folder / f".{stem}{suffix}"
-            write(str(new), self.schema, labelled(self.read(part), self.labels), like=str(like))
-            with new.open("rb") as file:
-                found = new.rename(folder / f"{stem}-{file_digest(file, 'sha256').hexdigest()[:16]}{suffix}")
-        return found
+        if found := next(folder.glob(f"{stem}-*{suffixes(like.name)}"), None):
+            return found
+        stored = store(labelled(self.read(part), self.labels), self.schema, folder, stem, str(like))
+        return folder / stored[0] if stored else None
 
     def write_windows(self, windows: range, path: Path, like: Path) -> list[int]:
         """Write the labelled rows of windows into one file; return how many each has."""

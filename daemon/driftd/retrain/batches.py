@@ -47,21 +47,30 @@ def write(
     The same rows come out as the same file. None where no row is labelled.
     """
     from driftd.readers import read_spans
+
+    labelled = _Labelled(labels)
+    stored = store(labelled.only(read_spans(spans, schema)), schema, folder, stem, like)
+    return Written(*stored, labelled.left_out) if stored else None
+
+
+def store(
+    rows: "Iterable[pa.RecordBatch]", schema: Schema, folder: Path, stem: str, like: str
+) -> tuple[str, int] | None:
+    """Write rows as a file that its content names, in the form and the spelling of the file `like`; return its name, and how many rows."""
     from driftd.readers import write as write_rows
 
     suffix = suffixes(Path(like).name)
     make_folder(folder)
-    labelled = _Labelled(labels)
     with tempfile.TemporaryDirectory(prefix=".", dir=folder) as temporary:
         path = Path(temporary) / f"{stem}{suffix}"
-        rows = write_rows(str(path), schema, labelled.only(read_spans(spans, schema)), like=like)
-        if not rows:
+        count = write_rows(str(path), schema, rows, like=like)
+        if not count:
             return None
         with path.open("rb") as file:
             name = f"{stem}-{file_digest(file, 'sha256').hexdigest()[:HASH]}{suffix}"
         path.chmod(0o644)
         durable_rename(path, folder / name)
-    return Written(name, rows, labelled.left_out)
+    return name, count
 
 
 class _Labelled:

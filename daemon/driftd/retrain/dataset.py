@@ -31,14 +31,19 @@ class Dataset:
 
     def example(self, root: Path) -> str:
         """Return a file in the form that most of its files have: the form of the batches to come."""
-        files = self.files(root)
-        if not files:
-            raise RepositoryError(
-                f"{self.path}: the dataset has no file of a form that driftd reads",
-                remedy="use CSV, TSV, Parquet, Arrow, JSON or JSONL",
-            )
-        forms = [suffixes(Path(path).name) for path in files]
-        return files[forms.index(max(sorted(set(forms)), key=forms.count))]
+        return typical(self.path, self.files(root))
+
+
+def typical(dataset: str, files: Sequence[str]) -> str:
+    """Return the first of these files that has the form that most of them have."""
+    read = sorted(file for file in files if supported(PurePosixPath(file).name))
+    if not read:
+        raise RepositoryError(
+            f"{dataset}: the dataset has no file of a form that driftd reads",
+            remedy="use CSV, TSV, Parquet, Arrow, JSON or JSONL",
+        )
+    forms = [suffixes(PurePosixPath(path).name) for path in read]
+    return read[forms.index(max(sorted(set(forms)), key=forms.count))]
 
 
 def find(tree: Worktree, dataset: str) -> Dataset:

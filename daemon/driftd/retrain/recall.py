@@ -1,16 +1,14 @@
 """The steps of a run that recalls the champion of a regime that has come back: both models on the new rows, and no training."""
 
-import shutil
 from typing import Any
 
 from driftd.journal import tables
 from driftd.journal.records import Model
-from driftd.retrain import dataset, rollback, scoring, steps
+from driftd.retrain import dataset, restoring, rollback, scoring, stages, steps
 from driftd.retrain.context import Context
 from driftd.retrain.decide import recall as decided
 from driftd.retrain.environment import EMAIL, NAME
 from driftd.retrain.publish import set_references
-from driftd.retrain.worktree import Worktree
 
 
 def prepare(ctx: Context) -> dict[str, Any]:
@@ -23,9 +21,8 @@ def prepare(ctx: Context) -> dict[str, Any]:
 def snapshot(ctx: Context) -> dict[str, Any]:
     """Write the rows of the regime that has come back, in the form of the dataset."""
     tree = ctx.worktree(ctx.results["prepare"]["champion"]["revision"], "champion")
-    ctx.dvc.check_out(tree.root)
     data = dataset.find(tree, ctx.settings.retrain.dataset)
-    return {"dataset": data.path, "batches": steps.write_batches(ctx, data.example(tree.root))}
+    return {"dataset": data.path, "batches": steps.write_batches(ctx, restoring.example(ctx, tree, data))}
 
 
 def reproduce(ctx: Context) -> dict[str, Any]:
@@ -78,20 +75,8 @@ def _model(ctx: Context) -> Model:
 
 def _score(ctx: Context, model: dict[str, Any], name: str, side: str, who: str) -> dict[str, Any]:
     tree = ctx.worktree(model["revision"], name)
-    ctx.dvc.check_out(tree.root)
-    _replace(ctx, tree)
-    return {"scores": scoring.rescore(ctx, tree, who, ctx.results["snapshot"]["dataset"], side)}
-
-
-def _replace(ctx: Context, tree: Worktree) -> None:
-    """Let the worktree's dataset be the new rows and no others."""
-    done = ctx.results["snapshot"]
-    place = tree.root / done["dataset"]
-    [batch] = done["batches"]  # the plan's windows are of one regime
-    path = ctx.layout.batches / batch["name"]
-    if place.is_dir():
-        shutil.rmtree(place)
-        place.mkdir()
-        place /= path.name
-    place.unlink(missing_ok=True)  # it may be a link into the cache
-    shutil.copyfile(path, place)
+    data = dataset.find(tree, ctx.results["snapshot"]["dataset"])
+    restoring.bring(ctx, tree, leave={data.path})
+    [batch] = ctx.results["snapshot"]["batches"]  # the plan's windows are of one regime
+    stages.put_rows(tree.root, data, [ctx.layout.batches / batch["name"]])
+    return {"scores": scoring.rescore(ctx, tree, who, data.path, side)}

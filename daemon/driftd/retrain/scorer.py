@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from driftd.config import Project
 from driftd.config.model import Scorer
 from driftd.errors import DataError, RepositoryError
 from driftd.journal import tables
 from driftd.journal.files import make_folder, write_file
 from driftd.journal.records import Model
 from driftd.readers import Schema, Span, label_columns
-from driftd.retrain import batches, dataset, stages
+from driftd.retrain import batches, dataset, restoring, stages
 from driftd.retrain.context import Context
 from driftd.retrain.dataset import Dataset
+from driftd.retrain.dvc import Dvc
 from driftd.retrain.scores import loss, newest, read_rows
 from driftd.retrain.steps import new_files
 from driftd.retrain.worktree import Worktree
@@ -42,27 +44,35 @@ def score(ctx: Context, model: Model, spans: Sequence[Span]) -> list[float]:
     rows = _folder(ctx) / f"rows{batches.suffixes(example.name)}"
     columns = tables.projects.get(ctx.journal, ctx.project).columns or []
     count = ctx.submit(_write, list(spans), columns, ctx.settings.labels, rows, str(example))
-    results = _results(ctx, tree, scorer, rows)
+    data = Dataset(**_note(tree)["dataset"])
+    results = run(ctx.dvc, tree.root, data, ctx.settings, rows)
     losses = list(ctx.submit(_losses, results, ctx.settings.promote.better, []))
-    if scorer.command and len(losses) != count:
-        raise DataError(
-            f"drift.scorer wrote {len(losses)} results for {count} rows",
-            remedy="let it write one line for each row, in their order",
-        )
+    check(scorer, len(losses), count)
     return losses
 
 
-def _results(ctx: Context, tree: Worktree, scorer: Scorer, rows: Path) -> Path:
-    """Run the scorer on a file of rows; return the file of its results."""
+def run(tools: Dvc, root: Path, data: Dataset, settings: Project, rows: Path) -> Path:
+    """Run the scorer in a worktree on a file of rows; return the file of its results."""
+    scorer = settings.drift.scorer
+    if scorer is None:
+        raise RepositoryError("no scorer is set", remedy="set drift.scorer; docs/how-to/score-decay.md shows how")
     if scorer.stages:
-        data = Dataset(**_note(tree)["dataset"])
-        stages.put_rows(tree.root, data, [rows])
-        stages.run(ctx.dvc, tree.root, stages.commands(tree.root, scorer.stages, "drift.scorer.stages"))
-        return tree.root / (ctx.settings.promote.per_row or "")
-    results = _folder(ctx) / "results.jsonl"
+        stages.put_rows(root, data, [rows])
+        stages.run(tools, root, stages.commands(root, scorer.stages, "drift.scorer.stages"))
+        return root / (settings.promote.per_row or "")
+    results = rows.with_name("results.jsonl")
     results.unlink(missing_ok=True)
-    stages.call(ctx.dvc, tree.root, scorer.words(rows, results), "drift.scorer")
+    stages.call(tools, root, scorer.words(rows, results), "drift.scorer")
     return results
+
+
+def check(scorer: Scorer, results: int, rows: int) -> None:
+    """Refuse the results of a program that are not one for each row; stages score those rows that they test."""
+    if scorer.command and results != rows:
+        raise DataError(
+            f"drift.scorer wrote {results} results for {rows} rows",
+            remedy="let it write one line for each row, in their order",
+        )
 
 
 def _prepared(ctx: Context, model: Model) -> Worktree:
@@ -73,12 +83,12 @@ def _prepared(ctx: Context, model: Model) -> Worktree:
         return tree
     (tree.root / PREPARED).unlink(missing_ok=True)
     tree = ctx.worktree(model.revision, NAME)
-    ctx.dvc.check_out(tree.root)
-    _restore_model(ctx, tree, model)
     data = dataset.find(tree, ctx.settings.retrain.dataset)
-    example = Path(data.example(tree.root))
+    example = Path(restoring.example(ctx, tree, data))
     kept = _folder(ctx) / f"example{batches.suffixes(example.name)}"
     shutil.copyfile(example, kept)
+    restoring.bring(ctx, tree, leave={data.path})
+    _restore_model(ctx, tree, model)
     stages.remove(tree.root / data.path)  # it may be large, and is not needed
     note = {"revision": model.revision, "example": kept.name, "dataset": _plain(data)}
     make_folder((tree.root / PREPARED).parent)

@@ -1,11 +1,13 @@
 """A model scored anew: its own stages behind the model, at its own commit, on other test rows."""
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 from driftd.errors import CommandError, RepositoryError
+from driftd.retrain import restoring, stages
 from driftd.retrain.context import Context, metric_files
-from driftd.retrain.dvc import document, in_order, outputs
+from driftd.retrain.dvc import document, outputs
 from driftd.retrain.scores import read_scores
 from driftd.retrain.worktree import Worktree
 
@@ -20,23 +22,24 @@ def rescore(ctx: Context, tree: Worktree, who: str, dataset: str, side: str) -> 
         dataset: The dataset's path.
         side: Under which the per-row results are kept: champion or candidate.
     """
+    model = tree.root / ctx.settings.retrain.model
     for path in (ctx.settings.retrain.model, dataset):
         if not (tree.root / path).exists():
             raise RepositoryError(
                 f"{path} of {who} is neither in the cache nor on a remote",
                 remedy="`dvc push` models, and run `dvc gc` with -a -T, so that what tags name is kept",
             )
-    before = _model_hash(ctx, tree)
-    stages = in_order(ctx.settings.promote.score_stages, _lock(tree))
+    before = _seen(model)
+    todo = stages.commands(tree.root, ctx.settings.promote.score_stages)
     try:
-        ctx.dvc(tree.root, "repro", "-s", "-f", "--no-run-cache", "--no-commit", *stages)
+        stages.run(ctx.dvc, tree.root, todo)
     except CommandError as error:
         error.message = f"{who} could not be scored on the run's test rows: {error.message}"
         error.args = (error.message,)
         raise
-    if _model_hash(ctx, tree) != before:
+    if _seen(model) != before and not restoring.unchanged(ctx.repository.cache(), model, _entry(ctx, tree)):
         raise RepositoryError(
-            f"promote.score_stages ({', '.join(stages)}) made another model while scoring {who}",
+            f"promote.score_stages ({', '.join(dict.fromkeys(each.stage for each in todo))}) made another model while scoring {who}",
             remedy="leave the stage that trains out of it",
         )
     keep_rows(ctx, tree, side)
@@ -56,10 +59,12 @@ def keep_rows(ctx: Context, tree: Worktree, who: str) -> None:
     shutil.copyfile(path, ctx.file(f"{who}-rows.jsonl"))
 
 
-def _lock(tree: Worktree) -> dict[str, Any]:
-    return document((tree.root / "dvc.lock").read_bytes(), "dvc.lock")
+def _seen(place: Path) -> dict[Path, tuple[int, int, int]]:
+    """Return what tells whether a file or folder was written to, without reading it."""
+    paths = [path for path in (place, *place.rglob("*")) if path.exists()]
+    return {path: (found.st_ino, found.st_size, found.st_mtime_ns) for path in paths for found in [path.lstat()]}
 
 
-def _model_hash(ctx: Context, tree: Worktree) -> object:
-    model = ctx.settings.retrain.model
-    return next((entry.get("md5") for _, path, entry in outputs(_lock(tree)) if path == model), None)
+def _entry(ctx: Context, tree: Worktree) -> dict[str, Any]:
+    lock = document((tree.root / "dvc.lock").read_bytes(), "dvc.lock")
+    return next((entry for _, path, entry in outputs(lock) if path == ctx.settings.retrain.model), {})

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 import tempfile
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftd.errors import DataError
-from driftd.journal.files import durable_rename, make_folder
-from driftd.retrain.batches import HASH, suffixes
+from driftd.retrain.batches import HASH, store, suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -171,19 +170,9 @@ def _count(part: Part, schema: Schema) -> int:
 
 def _write(take: _Take, schema: Schema, labels: Sequence[str], folder: Path) -> tuple[int, str, str]:
     """Write rows in the form of the part that they are from; return how many, the path, and the name in the dataset."""
-    from driftd.readers import write
-
     name = Path(take.part.name)
-    suffix = suffixes(name.name)
-    make_folder(folder)
-    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as temporary:
-        new = Path(temporary, f"rows{suffix}")
-        rows = write(str(new), schema, _rows(take, schema, labels), like=take.part.path)
-        with new.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()[:HASH]
-        new.chmod(0o644)
-        stem = name.name.removesuffix(suffix)
-        made = _MADE.fullmatch(stem)
-        new_name = f"{made[1] if made else f'{stem}-driftd'}-{digest}{suffix}"
-        durable_rename(new, folder / new_name)
-    return rows, str(folder / new_name), str(name.with_name(new_name))
+    stem = name.name.removesuffix(suffixes(name.name))
+    made = _MADE.fullmatch(stem)
+    stored = store(_rows(take, schema, labels), schema, folder, made[1] if made else f"{stem}-driftd", take.part.path)
+    new, rows = stored or ("", 0)
+    return rows, str(folder / new), str(name.with_name(new)) if new else ""

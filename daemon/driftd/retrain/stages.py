@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ SHELL = "/bin/sh"
 
 @dataclass(frozen=True)
 class Command:
-    """One command of a stage; `outs` are removed before the stage's first one, as DVC does."""
+    """One command of a stage; `outs` are removed before the stage's first one, as DVC does with those that do not persist."""
 
     stage: str
     line: str
@@ -44,7 +44,12 @@ def _of(stage: str, entry: dict[str, Any], written: dict[str, Any]) -> Iterator[
     said = written.get(stage.partition("@")[0], {})
     folder = said.get("wdir", said.get("do", {}).get("wdir", "."))
     lines = [entry["cmd"]] if isinstance(entry["cmd"], str) else entry["cmd"]
-    outs = tuple(os.path.normpath(f"{folder}/{out['path']}") for out in entry.get("outs", ()))
+    lasting = {
+        path for kind in ("outs", "metrics", "plots") for out in said.get(kind, ()) if isinstance(out, dict)
+        for path, options in out.items() if isinstance(options, dict) and options.get("persist")
+    }  # fmt: skip
+    made = [out["path"] for out in entry.get("outs", ()) if out["path"] not in lasting]
+    outs = tuple(os.path.normpath(f"{folder}/{path}") for path in made)
     for place, line in enumerate(lines):
         yield Command(stage, line, folder, () if place else outs)
 
@@ -52,10 +57,11 @@ def _of(stage: str, entry: dict[str, Any], written: dict[str, Any]) -> Iterator[
 def run(tools: Dvc, root: Path, todo: Sequence[Command]) -> None:
     """Run commands one after the other."""
     for command in todo:
+        known = replace(tools, env={**tools.env, "DVC_ROOT": str(root), "DVC_STAGE": command.stage})  # as DVC has it
         for out in command.outs:
             remove(root / out)
             (root / out).parent.mkdir(parents=True, exist_ok=True)
-        call(tools, root / command.folder, [SHELL, "-c", command.line], f"the stage {command.stage}")
+        call(known, root / command.folder, [SHELL, "-c", command.line], f"the stage {command.stage}")
 
 
 def call(tools: Dvc, folder: Path, words: Sequence[str], name: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from driftd.errors import DataError, OperationError, RefusedError, RepositoryError
 from driftd.journal import tables
 from driftd.journal.records import Window
-from driftd.retrain import batches, dataset, objects, scoring, training_rows
+from driftd.retrain import batches, dataset, objects, restoring, scoring, training_rows
 from driftd.retrain.context import Context, champion, metric_files
 from driftd.retrain.decide import decide as decided
 from driftd.retrain.publish import check_branch
@@ -73,7 +73,7 @@ def score(ctx: Context) -> dict[str, Any]:
     done = ctx.results["snapshot"]
     tree = ctx.worktree(revision, "champion")
     tree.git("checkout", ctx.results["reproduce"]["tree"], "--", ctx.repository.prefix + done["pointer"])
-    ctx.dvc.check_out(tree.root)
+    restoring.bring(ctx, tree)
     return {"scores": scoring.rescore(ctx, tree, f"the champion {version}", done["dataset"], "champion")}
 
 
