@@ -53,6 +53,14 @@ class Dependence:
     steady: Floats
     alike: Floats
 
+    def but(self, places: Ints, other: "Dependence") -> "Dependence":
+        """Return this with what another one says about some features."""
+        pairs = ((self.design, other.design), (self.steady, other.steady), (self.alike, other.alike))
+        sides = [own.copy() for own, _ in pairs]
+        for side, (_, theirs) in zip(sides, pairs, strict=True):
+            side[places] = theirs[places]
+        return Dependence(*sides)
+
 
 def dependence(layout: Layout, anchor: Ints, codes: Ints, blocks: Ints) -> Dependence:
     """Look at rows of a reference in order of arrival.

@@ -9,12 +9,13 @@ from driftd.detect.margins import SMALLEST_P, Tested
 from driftd.detect.paired import PairsTested
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
+from driftd.detect.terms import TermsTested
 from driftd.detect.verdict import ColumnVerdict
 from driftd.profile import Profile
 from driftd.profile.binning import Floats
 
-# of the budget: single features, all together, pairs; what a reference has not leaves its part to the others
-PARTS = (5, 4, 1)
+# of the budget: single features, all together, pairs, terms; what a reference has not leaves its part to the others
+PARTS = (5, 4, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -45,47 +46,64 @@ class Evidence:
     tested: Tested
     joint: Floats
     paired: PairsTested
+    terms: TermsTested
 
     @classmethod
     def of(cls, reference: Reference, blocks: Blocks, floor: float) -> "Evidence":
         """Test blocks; `floor` is the least effect that is worth an alarm."""
         tested = reference.margins.test(blocks.reference.cells, blocks.current.cells)
         joint = reference.joint.p_values(blocks.reference.cells, blocks.current.cells, blocks.sizes)
-        return cls(reference, tested, joint, reference.paired.test(blocks.reference, blocks.current, floor))
+        paired = reference.paired.test(blocks.reference, blocks.current, floor)
+        terms = reference.terms.test(blocks.reference, blocks.current, floor)
+        return cls(reference, tested, joint, paired, terms)
 
-    def rarity(self, floor: float = 0.0, *, pairs: bool = True) -> Floats:
-        """Return how rare each block is, 1 / p, over all kinds of evidence, or without pairs.
+    def rarity(self, floor: float = 0.0) -> Floats:
+        """Return how rare each block is, 1 / p, over all kinds of evidence.
 
         Features whose effect is below `floor` say nothing; all together say nothing where that is so of every feature that is
-        evidence at all: one that steps from one constant to another is none. Pairs were tested with a floor of their own.
+        evidence at all: one that steps from one constant to another is none. Pairs and terms were tested with a floor of their own.
         """
-        single, together, paired = multipliers(self.reference)
+        return np.asarray(1 / np.clip(np.minimum.reduce(self._p_values(floor)), SMALLEST_P, 1.0))
+
+    def _p_values(self, floor: float) -> tuple[Floats, Floats, Floats]:
+        """Return p-values of the features, of pairs and of terms, each over all evidence."""
+        single, together, paired, terms = multipliers(self.reference)
         large = (self.tested.effects >= floor) & (self.tested.p_values < 1.0)
         p_values = np.where(large, self.tested.p_values, 1.0).min(-1) * single
         if self.reference.joint.groups:
             p_values = np.where(large.any(-1), np.minimum(p_values, self.joint * together), p_values)
-        if pairs:
-            p_values = np.minimum(p_values, paired * (self.paired.worth if floor else self.paired.p_values))
-        return np.asarray(1 / np.clip(p_values, SMALLEST_P, 1.0))
+        between, within = (each.worth if floor else each.p_values for each in (self.paired, self.terms))
+        return p_values, paired * between, terms * within
 
     def moved(self, block: int, enough: float, settings: DriftSettings) -> frozenset[int]:
-        """Return the features that explain why a block is as rare as `enough`: single ones, or those of a pair where only it is."""
-        if self.rarity(settings.min_effect, pairs=False)[block] >= enough:
-            return attribute(self.tested, block, settings)
-        return self.reference.paired.columns(self.paired, block) or attribute(self.tested, block, settings)
+        """Return the features that explain why a block is as rare as `enough`: single ones, or those of a pair or of terms where only these are."""
+        features, between, within = (float(each[block]) for each in self._p_values(settings.min_effect))
+        if features * enough > 1:
+            if within <= between:
+                found = self.reference.terms.columns(self.terms, block)
+            else:
+                found = self.reference.paired.columns(self.paired, block)
+            if found:
+                return found
+        return attribute(self.tested, block, settings)
 
     def told(self, block: int, said: Said, moved: frozenset[int]) -> tuple[ColumnVerdict, ...]:
         """Say what is to be said of each column about a block; `moved` are the features that drifted."""
         columns = describe(self.reference, self.tested, block, said, moved)
-        if moved and moved == self.reference.paired.columns(self.paired, block):
-            return self.reference.paired.told(columns, self.reference.layout, self.paired, block)
+        layout, pairs, terms = self.reference.layout, self.reference.paired, self.reference.terms
+        if moved and moved == pairs.columns(self.paired, block):
+            columns = pairs.told(columns, layout, self.paired, block)
+        if moved & terms.columns(self.terms, block):
+            columns = terms.told(columns, layout, self.terms, block)
         return columns
 
 
-def multipliers(reference: Reference) -> tuple[float, float, float]:
-    """Return by how much p-values have to be multiplied: of a single feature, of all together, of the pairs."""
+def multipliers(reference: Reference) -> tuple[float, float, float, float]:
+    """Return by how much p-values have to be multiplied: of a single feature, of all together, of pairs, of terms."""
     features = int(reference.tested.sum())
-    there = np.array([features > 0, len(reference.joint.groups) > 0, reference.paired.number > 0])
+    there = np.array(
+        [features > 0, len(reference.joint.groups) > 0, reference.paired.number > 0, reference.terms.number > 0]
+    )
     whole = float((there * PARTS).sum())
-    single, together, paired = (whole / part for part in PARTS)
-    return single * max(features, 1), together, paired
+    single, together, paired, terms = (whole / part for part in PARTS)
+    return single * max(features, 1), together, paired, terms

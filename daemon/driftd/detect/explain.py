@@ -3,7 +3,7 @@
 Pure: two profiles of one layout go in. Shares are of the rows that hold a value, between 0 and 1.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Protocol
@@ -12,19 +12,24 @@ import numpy as np
 import pyarrow as pa
 
 from driftd.detect.together import Together, together
+from driftd.detect.vocabulary import Term
 from driftd.profile import Axis, Layout, Profile, Values
 from driftd.profile.binning import Floats
 from driftd.profile.features import Column, Feature
 
 BINS = 24  # bars of a distribution; a column with no more values than that shows each
+NAMED = 3  # terms that a sentence names
 TOP = 12  # categories that are shown; the others are one
 REST = 0.005  # share of either side that lies beyond the outermost bars
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 QUANTITIES = {
     "": "the median", "length": "the median length in characters", "words": "the median number of words", "count": "the median number of entities",
-    "digits": "the median share of digits", "capitals": "the median share of capitals", "punctuation": "the median share of punctuation",
+    "digits": "the median share of digits", "capitals": "the median share of capitals", "punctuation": "the median share of punctuation", "unseen": "the median share of terms never seen before",
     "norm": "the median length of the vector",
 }  # fmt: skip
+
+
+NO_TERMS: Mapping[str, Sequence[Term]] = {}
 
 
 class Judged(Protocol):
@@ -83,6 +88,7 @@ class Explained:
     sentence: str
     parts: tuple[Part, ...]  # the largest effect first
     rates: tuple[Rate, ...] = ()  # of entity labels, the largest change first
+    terms: tuple[Term, ...] = ()  # words or entities that came and went, where the rows are at hand
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -114,6 +120,7 @@ def explain(
     reference: Profile,
     current: Profile,
     judged: Iterable[Judged],
+    terms: Mapping[str, Sequence[Term]] = NO_TERMS,
 ) -> list[Explained]:
     """Explain what a verdict says of columns, those that moved first, by their contribution.
 
@@ -122,6 +129,7 @@ def explain(
         reference: The rows before.
         current: The rows now.
         judged: What was found about each column.
+        terms: The words or entities that came and went in columns of text and entities.
     """
     columns = list(judged)
     moved = sum(column.effect for column in columns if column.drift) or 1.0
@@ -135,6 +143,7 @@ def explain(
             column,
             column.effect / moved if column.drift else 0.0,
             between,
+            tuple(terms.get(column.name, ())) if column.drift else (),
         )
         for column in columns
         if column.name in places
@@ -145,7 +154,7 @@ def explain(
 def common_layout(samples: Sequence[pa.RecordBatch], columns: Sequence[Column]) -> Layout:
     """Return cells in which every value of two samples has its place, for an explanation that has the rows at hand."""
     table = pa.Table.from_batches(samples).unify_dictionaries().combine_chunks()
-    return Layout.fit(table.to_batches()[0], columns)
+    return Layout.fit(table.to_batches()[0], columns, known_by=samples[0].num_rows // 2)
 
 
 def _shares(layout: Layout, place: int, reference: Profile, current: Profile) -> Shares:
@@ -162,7 +171,9 @@ def _shares(layout: Layout, place: int, reference: Profile, current: Profile) ->
     return Shares(layout.features[place], axis, names, *sides)
 
 
-def _column(features: Sequence[Shares], judged: Judged, contribution: float, between: Together | None) -> Explained:
+def _column(
+    features: Sequence[Shares], judged: Judged, contribution: float, between: Together | None, terms: tuple[Term, ...]
+) -> Explained:
     labels = [shares for shares in features if shares.feature.part.startswith("label.")]
     parts = sorted((_part(shares) for shares in features if shares not in labels), key=lambda part: -part.effect)
     rates = sorted((_rate(shares) for shares in labels), key=lambda rate: -rate.effect)
@@ -172,8 +183,12 @@ def _column(features: Sequence[Shares], judged: Judged, contribution: float, bet
     own = max((shares.effect for shares in features), default=0.0)
     if between is not None and judged.name in between.columns and between.effect > 2 * own:
         sentence = between.sentence
+    if terms:
+        sentence = f"{sentence}; {_terms_sentence(terms)}"
     kind = features[0].feature.kind
-    return Explained(judged.name, kind, judged.drift, judged.effect, contribution, sentence, tuple(parts), tuple(rates))
+    return Explained(
+        judged.name, kind, judged.drift, judged.effect, contribution, sentence, tuple(parts), tuple(rates), terms
+    )
 
 
 def _part(shares: Shares) -> Part:
@@ -272,3 +287,16 @@ def _rate_sentence(rate: Rate) -> str:
         return f"the label {rate.label} is new: in {rate.current:.1%} of the rows"
     word = "rises" if rate.current > rate.reference else "falls"
     return f"the label {rate.label} {word} from {rate.reference:.1%} to {rate.current:.1%} of the rows"
+
+
+def _terms_sentence(terms: Sequence[Term]) -> str:
+    """Name the terms that came and went most surely."""
+    came = [_share_of(term) for term in terms if term.current > term.reference][:NAMED]
+    went = [_share_of(term) for term in terms if term.current < term.reference][:NAMED]
+    said = [f"{word} {', '.join(names)}" for word, names in (("more", came), ("less", went)) if names]
+    return ", ".join(said)
+
+
+def _share_of(term: Term) -> str:
+    shown = f"“{term.term}” as {term.label}" if term.label else f"“{term.term}”"
+    return f"{shown} ({term.reference:.1%} to {term.current:.1%})"

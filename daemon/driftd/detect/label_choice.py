@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from driftd.detect.reference import Reference
 from driftd.profile import Layout, systematic
 from driftd.profile.binning import Axis, Floats, Ints
-from driftd.profile.features import Numbers, extract
+from driftd.profile.features import Numbers
 from driftd.readers import Kind, Schema, Span, has_label, read_spans, row_ids
 from driftd.readers.identity import canonical
 
@@ -133,7 +133,7 @@ def _points(layout: Layout, pool: pa.RecordBatch, schema: Schema, labels: Sequen
     features = [
         feature for feature in layout.features if feature.column in pool.schema.names and feature.column not in labels
     ]
-    for values in extract(pool, features):
+    for values in layout.extract(pool, features):
         if isinstance(values, Numbers):
             points.append(_ranks(values, rows)[:, None])
         else:

@@ -14,6 +14,7 @@ from driftd.detect.joint import Joint
 from driftd.detect.monitor import WARN, WEIGHTS, blocks_of, decayed
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
+from driftd.detect.terms import NO_TERMS
 from driftd.detect.verdict import Verdict
 from driftd.profile import Layout, Profile
 from driftd.readers import Column, Kind
@@ -68,7 +69,7 @@ def accepted(losses: Sequence[float], settings: DriftSettings) -> Reference:
     layout = replace(layout, skipped=("",), notes=())  # errors that only come late are no running number
     profile = Profile.of(layout, [rows])
     found = dependence(layout, profile.cells, layout.codes(rows), cuts_of(len(losses), settings.window_rows))
-    return Reference(layout, profile.cells, profile, found.design, np.zeros(0), Joint(()), np.ones(1, bool))
+    return Reference(layout, profile.cells, profile, found.design, np.zeros(0), NO_TERMS, Joint(()), np.ones(1, bool))
 
 
 def weigh(reference: Reference, history: History, losses: Sequence[float], settings: DriftSettings) -> Weighed:

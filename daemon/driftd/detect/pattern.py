@@ -11,6 +11,7 @@ from driftd.detect.margins import SMALLEST_P
 from driftd.detect.reference import Reference
 from driftd.profile import Profile
 from driftd.profile.binning import Floats, Ints
+from driftd.profile.words import BUCKETS
 
 Kind = Literal["sudden", "gradual", "temporary", "recurring"]
 
@@ -63,14 +64,18 @@ def returned(earlier: Reference, regime: Profile, change: float) -> bool:
     """
     found = Evidence.of(earlier, Blocks.single(earlier.profile, regime), 0.0)
     found.tested.p_values[:, earlier.constant] = 1.0
-    left = float(found.tested.effects[0, earlier.tested & ~earlier.constant].max(initial=0.0))
+    left = float(found.tested.effects[0, earlier.tested & ~earlier.constant].max(initial=float(found.terms.effects[0])))
     rare = found.rarity()[0]
     return bool(1 / max(rare, SMALLEST_P) > SAME or left <= REST * change)
 
 
 def _counts(reference: Reference, profile: Profile, moved: Sequence[int]) -> Ints:
-    """Return the cells of the features that drifted, shape (features, width), and of what is between a few of them."""
+    """Return the cells of the features that drifted, shape (features, width), of their terms, and of what is between a few of them."""
     cells = profile.cells[list(moved)]
+    columns = {reference.layout.features[place].column for place in moved}
+    if terms := [profile.terms[place] for place, name in enumerate(reference.layout.sources) if name in columns]:
+        cells = np.pad(cells, ((0, 0), (0, max(BUCKETS - cells.shape[1], 0))))
+        cells = np.concatenate([cells, np.pad(terms, ((0, 0), (0, cells.shape[1] - BUCKETS)))])
     if len(moved) > FEW:
         return cells
     first, second = reference.layout.pairs.features

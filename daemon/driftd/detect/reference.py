@@ -17,11 +17,13 @@ from driftd.detect.margins import Margins
 from driftd.detect.names import limits
 from driftd.detect.paired import Paired, pair_design
 from driftd.detect.settings import DriftSettings
+from driftd.detect.terms import Terms, places_of, term_design
 from driftd.errors import UnreadableFileError
 from driftd.profile import Layout, Profile, systematic
 from driftd.profile.binning import Floats, Ints
 from driftd.profile.codec import pack, unpack
 from driftd.profile.features import Column, Feature
+from driftd.profile.sample import first_half, skipped
 
 LEAST_EFFECTIVE_ROWS = 100
 MOVING = 0.01
@@ -39,6 +41,7 @@ class Reference:
         profile: Counts now: those of the anchor and of windows in control that joined.
         design: Design effect of each feature.
         pair_design: Design effect of each pair of columns.
+        term_design: Design effect of each bucket of terms.
         joint: The scores that are tested together.
         apart: Which features a person fixed thresholds for, so that they are no evidence of drift; and the model's losses.
         moving: Whether its own rows still drift from their first half to their second.
@@ -50,6 +53,7 @@ class Reference:
     profile: Profile
     design: Floats
     pair_design: Floats
+    term_design: Floats
     joint: Joint
     apart: NDArray[np.bool_]
     moving: bool = False
@@ -69,18 +73,26 @@ class Reference:
         if sample is None or not sample.num_rows:
             raise UnreadableFileError("a reference needs rows, and there are none", remedy="give it data")
         layout = Layout.fit(sample, columns, endless=(LOSS,))
-        profile = Profile.of(layout, rows(), PAIRED)
+        profile = Profile.of_reference(layout, rows, PAIRED)
         first = _head(rows(), HEAD)
         head = layout.codes(first)
         blocks = blocks_of(head.shape[1], settings.window_rows)
         found = dependence(layout, profile.cells, head, blocks)
+        if len(layout.held_out):
+            later = layout.codes(_head(skipped(rows(), first_half(profile.rows)), HEAD))
+            found = found.but(
+                layout.held_out,
+                dependence(layout, profile.cells, later, blocks_of(later.shape[1], settings.window_rows)),
+            )
         fixed = np.array([_apart(feature, settings) for feature in layout.features], dtype=bool)
-        tested = (profile.rows / found.design >= LEAST_EFFECTIVE_ROWS) & ~fixed
-        joint = Joint.fit(layout, profile.cells, layout.codes(sample), tested)
+        tested = (profile.tallies[:, 0] / found.design >= LEAST_EFFECTIVE_ROWS) & ~fixed
+        held_out = np.isin(np.arange(len(tested)), layout.held_out)
+        joint = Joint.fit(layout, profile.cells, layout.codes(sample), tested & ~held_out)
         joint, together = joint.settle(head, blocks, found)
         moving = min(together, float(found.alike.min(initial=1.0)) * len(found.alike)) <= MOVING
         pairs = pair_design(layout, first, blocks, found.design)
-        return cls(layout, profile.cells, profile, found.design, pairs, joint, fixed, moving, settings.score)
+        terms = term_design(layout, first, blocks)
+        return cls(layout, profile.cells, profile, found.design, pairs, terms, joint, fixed, moving, settings.score)
 
     @cached_property
     def margins(self) -> Margins:
@@ -93,9 +105,16 @@ class Reference:
         return Paired(self.layout.pairs, self.pair_design, self.tested[first] & self.tested[second] & enough)
 
     @cached_property
+    def terms(self) -> Terms:
+        places = places_of(self.layout, self.layout.sources)
+        documents = self.profile.tallies[places, 0] - self.profile.tallies[places, 1]
+        enough = documents / np.median(self.term_design, axis=1) >= LEAST_EFFECTIVE_ROWS
+        return Terms(places, self.term_design, enough & ~self.apart[places])
+
+    @cached_property
     def tested(self) -> NDArray[np.bool_]:
         """Which features have enough rows, counted as independent ones, to be judged by; shape (features,)."""
-        enough = self.profile.rows / self.design >= LEAST_EFFECTIVE_ROWS
+        enough = self.profile.tallies[:, 0] / self.design >= LEAST_EFFECTIVE_ROWS
         return np.array([not skip for skip in self.layout.skipped], dtype=bool) & enough & ~self.apart
 
     @cached_property
@@ -156,6 +175,7 @@ class Reference:
             "anchor": self.anchor,
             "design": self.design,
             "pair_design": self.pair_design,
+            "term_design": self.term_design,
             **self.profile.arrays(),
         }
         for place, group in enumerate(self.joint.groups):
@@ -203,6 +223,7 @@ class Reference:
             profile,
             arrays["design"],
             arrays["pair_design"],
+            arrays["term_design"],
             Joint(groups),
             np.array(header["apart"], bool),
             header["moving"],

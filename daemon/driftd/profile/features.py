@@ -1,6 +1,6 @@
 """What of each column is profiled: a column itself, or a few numbers of it (times, texts, labels)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftd.profile.vectors import DIRECTIONS, vector_part
+from driftd.profile.words import Documents, Known, text_of_entities
 
 LABELS = 32
+UNSEEN = "unseen"
 _SHARES = {"digits": "[0-9]", "capitals": r"\p{Lu}", "punctuation": r"\p{P}"}
 
 
@@ -45,6 +47,11 @@ class Feature:
         """Whether its values are numbers on an axis."""
         return self.kind not in ("categorical", "boolean")
 
+    @property
+    def held_out(self) -> bool:
+        """Whether it is made of some rows of a reference, so that only the others may be compared with it."""
+        return self.part == UNSEEN
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -57,11 +64,13 @@ class Numbers:
 
 def features_of(columns: Iterable[Column], labels: Sequence[str]) -> list[Feature]:
     """Return what is profiled of columns; `labels` are the entity labels that the reference holds."""
+    columns = list(columns)
+    pointed = text_of_entities(c.name for c in columns if c.kind == "text") is not None
     parts: dict[str, Sequence[str]] = {
         "datetime": ("hour", "weekday"),
         "vector": ("norm", *(f"direction{i}" for i in range(1, DIRECTIONS + 1))),
-        "text": ("length", "words", *_SHARES),
-        "entities": ("count", *(f"label.{label}" for label in labels)),
+        "text": ("length", "words", *_SHARES, UNSEEN),
+        "entities": ("count", *(f"label.{label}" for label in labels), *([UNSEEN] if pointed else [])),
     }
     return [Feature(c.name, str(c.kind), part) for c in columns for part in parts.get(c.kind, ("",))]
 
@@ -76,11 +85,23 @@ def labels_in(batch: pa.RecordBatch, columns: Iterable[Column]) -> list[str]:
     return sorted(sorted(found, key=lambda label: (-found[label], label))[:LABELS])
 
 
-def extract(batch: pa.RecordBatch, features: Sequence[Feature]) -> Iterator[Numbers | pa.DictionaryArray]:
-    """Return the values of each feature, in order."""
+def extract(
+    batch: pa.RecordBatch, features: Sequence[Feature], documents: Mapping[str, Documents], known: Mapping[str, Known]
+) -> Iterator[Numbers | pa.DictionaryArray]:
+    """Return the values of each feature, in order.
+
+    Args:
+        batch: The rows.
+        features: What is wanted.
+        documents: The terms of columns of text and entities in these rows.
+        known: Which terms of those columns are known.
+    """
     for feature in features:
         column = batch.column(feature.column)
-        if feature.ordered:
+        if feature.held_out:
+            shares = documents[feature.column].unseen(known[feature.column])
+            yield _numbers(pa.array(shares, mask=column.is_null().to_numpy(zero_copy_only=False)))
+        elif feature.ordered:
             yield _numbers(_part(column, feature))
         elif feature.kind == "boolean":
             yield column.cast(pa.string()).dictionary_encode()

@@ -1,6 +1,7 @@
 """The fixed frame of a profile: features, their cells, and what was recognised about them."""
 
-from collections.abc import Collection, Sequence
+from base64 import b85decode, b85encode
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -13,6 +14,7 @@ from driftd.profile.binning import Axis, Binning, Floats, Ints, Values, binning_
 from driftd.profile.features import Column, Feature, Numbers, extract, features_of, labels_in
 from driftd.profile.pairs import Half, Inside, Pairs, values_of, whole
 from driftd.profile.traits import category_trait, number_trait
+from driftd.profile.words import BUCKETS, KNOWN, Documents, Known, documents_of, text_of_entities
 
 FAR = 3.0  # ranges of the reference beyond which a number is broken, not moved
 # what is tallied for each feature beside its cells
@@ -29,6 +31,7 @@ class Layout:
         skipped: For each feature why it is not tested, or "".
         notes: What was recognised and what was done about it, for a person.
         pairs: The columns that are counted two at a time.
+        known: The terms of each column of text or entities that are not new.
     """
 
     features: tuple[Feature, ...]
@@ -36,20 +39,32 @@ class Layout:
     skipped: tuple[str, ...]
     notes: tuple[str, ...] = ()
     pairs: Pairs = field(default_factory=Pairs)
+    known: Mapping[str, Known] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def fit(cls, sample: pa.RecordBatch, columns: Sequence[Column], endless: Collection[str] = ()) -> "Layout":
+    def fit(
+        cls,
+        sample: pa.RecordBatch,
+        columns: Sequence[Column],
+        endless: Collection[str] = (),
+        known_by: int | None = None,
+    ) -> "Layout":
         """Fix the cells by rows of the reference, in their order of arrival.
 
         Args:
             sample: The rows.
             columns: What they are described as.
             endless: Columns of which no number is too large to be counted in a cell: the last one has room for all.
+            known_by: How many of the rows say which terms are known, by default the first half. What is held out is fitted to the others.
         """
         features = features_of(columns, labels_in(sample, columns))
+        first = sample.num_rows // 2 if known_by is None else known_by
+        terms = _documents(sample.slice(0, first), features)
+        known = {name: documents.known() for name, documents in terms.items()}
+        values_of_all = _extract_fitted(sample, first, features, known)
         binnings: list[Binning] = []
         skipped, notes = [], []
-        for feature, values in zip(features, extract(sample, features), strict=True):
+        for feature, values in zip(features, values_of_all, strict=True):
             binning, skip, note = _recognise(feature, values, np.inf if feature.column in endless else FAR)
             binnings.append(binning)
             skipped.append(skip)
@@ -60,7 +75,7 @@ class Layout:
             for feature, binning in zip(features, binnings, strict=True)
         ]
         pairs = Pairs.fit(features, skipped, columns_of)
-        return cls(tuple(features), tuple(binnings), tuple(skipped), tuple(notes), pairs)
+        return cls(tuple(features), tuple(binnings), tuple(skipped), tuple(notes), pairs, known)
 
     @cached_property
     def width(self) -> int:
@@ -77,16 +92,31 @@ class Layout:
         """Places of the tested features in categories."""
         return self._tested(False)
 
+    @cached_property
+    def held_out(self) -> Ints:
+        """Places of the features that the first rows of a reference say nothing about."""
+        return np.array([i for i, f in enumerate(self.features) if f.held_out], dtype=np.int64)
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The columns whose terms are counted."""
+        return tuple(self.known)
+
     def _tested(self, ordered: bool) -> Ints:
         return np.array(
             [i for i, f in enumerate(self.features) if f.ordered is ordered and not self.skipped[i]], dtype=np.int64
         )
 
-    def count(self, batch: pa.RecordBatch) -> tuple[Ints, Ints]:
-        """Count rows: cells of shape (features, width) and tallies of shape (features, 5)."""
+    def extract(self, batch: pa.RecordBatch, features: Sequence[Feature]) -> Iterator[Numbers | pa.DictionaryArray]:
+        """Return the values of some of the features, in order."""
+        return extract(batch, features, _documents(batch, features), self.known)
+
+    def count(self, batch: pa.RecordBatch) -> tuple[Ints, Ints, Ints]:
+        """Count rows: cells of shape (features, width), tallies of shape (features, 5), terms of shape (sources, BUCKETS)."""
         cells = np.zeros((len(self.features), self.width), dtype=np.int64)
         tallies = np.zeros((len(self.features), len(TALLIES)), dtype=np.int64)
-        for place, values in enumerate(extract(batch, self.features)):
+        documents = _documents(batch, self.features)
+        for place, values in enumerate(extract(batch, self.features, documents, self.known)):
             binning = self.binnings[place]
             if isinstance(binning, Axis):
                 finite = finite_of(values.values)
@@ -96,7 +126,8 @@ class Layout:
                 counts = binning.count(cast("pa.DictionaryArray", values))
                 tallies[place, :2] = (batch.num_rows, cast("pa.DictionaryArray", values).null_count)
             cells[place, : len(counts)] = counts
-        return cells, tallies
+        terms = [documents[name].frequencies for name in self.sources]
+        return cells, tallies, np.array(terms, np.int64).reshape(len(terms), BUCKETS)
 
     def inside(self, batch: pa.RecordBatch) -> Inside:
         """Say of each row in which halves of its values it is, shape (halves, rows)."""
@@ -105,7 +136,7 @@ class Layout:
     def codes(self, batch: pa.RecordBatch) -> Ints:
         """Return the cell of each row for each feature, shape (features, rows); -1 where it has none."""
         codes = np.full((len(self.features), batch.num_rows), -1, dtype=np.int64)
-        for place, values in enumerate(extract(batch, self.features)):
+        for place, values in enumerate(self.extract(batch, self.features)):
             binning = self.binnings[place]
             if isinstance(binning, Axis):
                 where = slice(None) if values.valid is None else values.valid
@@ -121,6 +152,7 @@ class Layout:
             "binnings": [binning_to_json(binning) for binning in self.binnings],
             "skipped": list(self.skipped),
             "notes": list(self.notes),
+            "known": {name: b85encode(np.packbits(bits).tobytes()).decode() for name, bits in self.known.items()},
             "halves": [[half.feature, half.low.hex(), half.high.hex()] for half in self.pairs.halves],
         }
 
@@ -133,7 +165,26 @@ class Layout:
             tuple(data["skipped"]),
             tuple(data["notes"]),
             Pairs(tuple(Half(n, float.fromhex(low), float.fromhex(high)) for n, low, high in data["halves"])),
+            {
+                name: np.unpackbits(np.frombuffer(b85decode(bits), np.uint8), count=KNOWN).astype(np.bool_)
+                for name, bits in data["known"].items()
+            },
         )
+
+
+def _documents(batch: pa.RecordBatch, features: Sequence[Feature]) -> dict[str, Documents]:
+    kinds = {feature.column: feature.kind for feature in features}
+    return documents_of(batch, kinds, text_of_entities(name for name, kind in kinds.items() if kind == "text"))
+
+
+def _extract_fitted(
+    sample: pa.RecordBatch, first: int, features: Sequence[Feature], known: Mapping[str, Known]
+) -> Iterator[Numbers | pa.DictionaryArray]:
+    """Return the values that each feature is fitted to: of what is held out those of the later rows."""
+    later = sample.slice(first)
+    whole = extract(sample, [f for f in features if not f.held_out], {}, known)
+    held = extract(later, [f for f in features if f.held_out], _documents(later, features), known)
+    return (next(held if feature.held_out else whole) for feature in features)
 
 
 def finite_of(values: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """Counts of rows in the cells of a layout: the mergeable summary that windows and references are."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -13,9 +13,11 @@ from driftd.profile.binning import Ints
 from driftd.profile.codec import pack, unpack
 from driftd.profile.layout import TALLIES, Layout
 from driftd.profile.pairs import ROWS, Sampled
+from driftd.profile.sample import first_half, skipped
+from driftd.profile.words import BUCKETS
 
 PIECE = 1 << 16  # rows that are counted at once; shorter pieces cost more in numpy calls than they save in cache
-NAMES = ("cells", "tallies", "pairs", "paired")
+NAMES = ("cells", "tallies", "pairs", "paired", "terms")
 MANY = PIECE  # from here on counting is worth a thread
 
 
@@ -32,19 +34,22 @@ class Profile:
         tallies: Shape (features, 5): rows, nulls, not finite, far below, far above.
         pairs: Shape (pairs,): rows in which two columns are unlike.
         paired: Shape (1,): rows that were looked at for that.
+        terms: Shape (sources, BUCKETS): rows in which a term of a bucket is, for each column of text or entities.
     """
 
     cells: Ints
     tallies: Ints
     pairs: Ints
     paired: Ints
+    terms: Ints
 
     @classmethod
     def empty(cls, layout: Layout) -> "Profile":
         """Return the profile of no rows."""
         features = len(layout.features)
         tallies = np.zeros((features, len(TALLIES)), np.int64)
-        return cls(np.zeros((features, layout.width), np.int64), tallies, layout.pairs.none, np.zeros(1, np.int64))
+        cells, terms = np.zeros((features, layout.width), np.int64), np.zeros((len(layout.sources), BUCKETS), np.int64)
+        return cls(cells, tallies, layout.pairs.none, np.zeros(1, np.int64), terms)
 
     @classmethod
     def of(cls, layout: Layout, batches: Iterable[pa.RecordBatch], paired: int = ROWS) -> "Profile":
@@ -60,15 +65,35 @@ class Profile:
                     sampled.take(layout.features, layout.binnings, piece)
                     yield piece
 
-        cells, tallies = total.cells, total.tallies
-        for more, others in map(layout.count, pieces()) if few else ahead(layout.count, pieces()):
-            cells, tallies = cells + more, tallies + others
-        return cls(cells, tallies, *sampled.count())
+        counts = total.cells, total.tallies, total.terms
+        for more in map(layout.count, pieces()) if few else ahead(layout.count, pieces()):
+            counts = counts[0] + more[0], counts[1] + more[1], counts[2] + more[2]
+        cells, tallies, terms = counts
+        return cls(cells, tallies, *sampled.count(), terms)
+
+    @classmethod
+    def of_reference(
+        cls, layout: Layout, read: Callable[[], Iterable[pa.RecordBatch]], paired: int = ROWS
+    ) -> "Profile":
+        """Count the rows that a layout was fitted to; what is held out only in those that did not make it.
+
+        Args:
+            layout: The cells.
+            read: Yields the rows from the start each time.
+            paired: As in `of`.
+        """
+        counted = cls.of(layout, read(), paired)
+        if not len(held := layout.held_out):
+            return counted
+        later = cls.of(layout, skipped(read(), first_half(counted.rows)), 0)
+        cells, tallies = counted.cells.copy(), counted.tallies.copy()
+        cells[held], tallies[held] = later.cells[held], later.tallies[held]
+        return replace(counted, cells=cells, tallies=tallies)
 
     @property
     def counts(self) -> tuple[Ints, ...]:
         """All that is counted; profiles add up by adding these."""
-        return self.cells, self.tallies, self.pairs, self.paired
+        return self.cells, self.tallies, self.pairs, self.paired, self.terms
 
     def merge(self, other: "Profile") -> "Profile":
         """Add counts of the same layout."""

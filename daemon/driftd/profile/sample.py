@@ -1,6 +1,6 @@
 """A bounded sample of rows that depends on the rows alone, never on how they are cut into batches."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,21 @@ def systematic(batches: Iterable[pa.RecordBatch], limit: int = LIMIT) -> pa.Reco
     table = pa.Table.from_batches([part for _, part in kept]).unify_dictionaries().combine_chunks()
     parts = table.to_batches()
     return parts[0] if parts else kept[0][1]
+
+
+def first_half(rows: int, limit: int = LIMIT) -> int:
+    """Return how many rows come before the second half of their systematic sample."""
+    stride = 1
+    while -(-rows // stride) > limit:
+        stride *= 2
+    return -(-rows // stride) // 2 * stride
+
+
+def skipped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield what comes after so many rows."""
+    for batch in batches:
+        yield batch.slice(min(rows, batch.num_rows))
+        rows -= min(rows, batch.num_rows)
 
 
 def _thin(rows: np.ndarray, batch: pa.RecordBatch, stride: int) -> tuple[np.ndarray, pa.RecordBatch]:

@@ -1,16 +1,24 @@
-"""Explanations out of what the daemon keeps: counts of the reference and of windows. No row is read again."""
+"""Explanations out of what the daemon keeps: counts of the reference and of windows. Only for the words of texts rows are read again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from driftd.errors import DataError
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
+from driftd.journal.spans import spans_of
 from driftd.observe import views
 from driftd.observe.views import IncidentView
 from driftd.observe.views.incidents import ColumnView
 from driftd.observe.views.incidents import columns as columns_of
+from driftd.readers import Kind, Schema, Span
+
+if TYPE_CHECKING:
+    from driftd.detect.vocabulary import Term
+
+BEFORE = 20  # windows before a change whose texts are compared
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,9 @@ class Material:
     reference: bytes
     windows: tuple[bytes, ...]
     columns: tuple[ColumnView, ...]
+    before: tuple[Span, ...] = ()  # rows whose texts are compared
+    now: tuple[Span, ...] = ()
+    schema: Schema | None = None
 
 
 def of_incident(journal: Journal, state_dir: Path, incident: IncidentView) -> Material | None:
@@ -28,7 +39,8 @@ def of_incident(journal: Journal, state_dir: Path, incident: IncidentView) -> Ma
     first, last = incident.onset_window or incident.window, incident.window
     if row.reference_id is None or first is None or last is None:
         return None
-    return _material(journal, state_dir, incident.project, row.reference_id, (first, last), incident.columns)
+    found = _material(journal, state_dir, incident.project, row.reference_id, (first, last), incident.columns)
+    return found and _with_rows(journal, incident.project, (first, last), found)
 
 
 def of_project(journal: Journal, state_dir: Path, project: str) -> Material | None:
@@ -52,7 +64,22 @@ def told(material: Material) -> list[dict[str, Any]]:
     current = Profile.empty(reference.layout)
     for window in material.windows:
         current = current.merge(Profile.from_bytes(window))
-    return [each.to_json() for each in explain(reference.layout, reference.profile, current, material.columns)]
+    explained = explain(reference.layout, reference.profile, current, material.columns, _terms(material))
+    return [each.to_json() for each in explained]
+
+
+def _terms(material: Material) -> "dict[str, tuple[Term, ...]]":
+    """Compare the texts; what has been taken away since cannot be."""
+    from driftd.detect.vocabulary import changed_terms
+    from driftd.readers import read_spans
+
+    schema = material.schema
+    if schema is None or not material.before:
+        return {}
+    try:
+        return changed_terms(schema.columns, read_spans(material.before, schema), read_spans(material.now, schema))
+    except (OSError, DataError):
+        return {}
 
 
 def report_of(
@@ -69,6 +96,20 @@ def report_of(
     if about is None:
         return None, next(iter(views.runs(journal, project, limit=1)), None)
     return about, views.run(journal, about.runs[-1]) if about.runs else None
+
+
+def _with_rows(journal: Journal, project: str, numbers: tuple[int, int], found: Material) -> Material:
+    """Add where the rows are of which the texts are compared, if any that moved is one."""
+    schema = Schema.from_json(tables.projects.get(journal, project).columns or [])
+    texts = {column.name for column in schema.columns if column.kind in (Kind.TEXT, Kind.ENTITIES)}
+    if not any(column.drift and column.name in texts for column in found.columns):
+        return found
+    before = tables.windows.all(
+        journal, "project = ? AND number < ?", project, numbers[0], order=f"number DESC LIMIT {BEFORE}"
+    )
+    now = tables.windows.all(journal, "project = ? AND number BETWEEN ? AND ?", project, *numbers, order="number")
+    spans = (tuple(spans_of(journal, windows)) for windows in (before, now))
+    return replace(found, before=next(spans), now=next(spans), schema=schema.subset(texts))
 
 
 def _material(

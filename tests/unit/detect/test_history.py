@@ -7,7 +7,9 @@ from driftd.profile import Profile
 
 
 def window(number: int) -> Profile:
-    return Profile(np.array([[number]]), np.array([[1, 0, 0, 0, 0]]), np.array([number]), np.array([1]))
+    return Profile(
+        np.array([[number]]), np.array([[1, 0, 0, 0, 0]]), np.array([number]), np.array([1]), np.zeros((0, 2048), int)
+    )
 
 
 @given(st.integers(1, 150))

@@ -141,7 +141,7 @@ def test_text_and_labels_become_numbers_of_their_document() -> None:
     layout = Layout.fit(rows, schema.columns)
     names = [feature.name for feature in layout.features]
     assert names[:2] == ["text.length", "text.words"]
-    assert names[-3:] == ["entities.count", "entities.label.LOC", "entities.label.ORG"]
+    assert names[-4:] == ["entities.count", "entities.label.LOC", "entities.label.ORG", "entities.unseen"]
     codes = layout.codes(rows)
     assert (codes[:, 2] == -1).all()
     assert codes[names.index("entities.label.ORG"), 0] > codes[names.index("entities.label.ORG"), 1]

@@ -1,0 +1,125 @@
+"""Words and entities as evidence: what no length or character shows is found, and no more often than the budget has it."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from driftd.detect.check import check
+from driftd.detect.explain import explain
+from driftd.detect.history import History
+from driftd.detect.monitor import step
+from driftd.detect.pattern import classify
+from driftd.detect.reference import Reference
+from driftd.detect.settings import DriftSettings
+from driftd.detect.vocabulary import changed_terms
+from driftd.profile import Profile
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
+from structure import DOCUMENTS, ENTITY, documents
+
+sys.path.pop(0)
+
+SETTINGS = DriftSettings(window_rows=250)
+
+
+@pytest.fixture(scope="module")
+def quiet() -> tuple[pa.RecordBatch, Reference]:
+    rows = documents()(np.random.default_rng(0), 2000)
+    return rows, Reference.build(lambda: [rows], DOCUMENTS, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"new_words": 0.05}, "text"),
+        ({"other_rates": 0.2}, "text"),
+        ({"new_surface": 0.1}, "entities"),
+    ],
+)
+def test_words_of_equal_length_are_told_apart(quiet, change, named) -> None:
+    rng = np.random.default_rng(1)
+    now = documents(**change)(rng, 500)
+    found = check(lambda: [quiet[0]], [now], DOCUMENTS, SETTINGS, 0.001)
+    assert found.drift
+    assert named in [column.name for column in found.columns if column.drift]
+
+
+def named(rng, count, *, tied):
+    """Sentences about eight names, each of them as often a person as an organisation, or always the same."""
+    names = rng.integers(0, 8, count)
+    people = names < 4 if tied else rng.random(count) < 0.5
+    texts = [f"{'abcdefgh'[name] * 3} is here" for name in names]
+    entities = [[{"start": 0, "end": 3, "label": "PER" if person else "ORG"}] for person in people]
+    return pa.record_batch([pa.array(texts), pa.array(entities, pa.list_(ENTITY))], ["text", "entities"])
+
+
+def test_a_name_that_gets_another_label_is_drift_where_names_and_labels_are_as_frequent_as_before() -> None:
+    rng = np.random.default_rng(2)
+    before = named(rng, 2000, tied=False)
+    found = check(lambda: [before], [named(rng, 500, tied=True)], DOCUMENTS, SETTINGS, 0.001)
+    assert [column.name for column in found.columns if column.drift] == ["entities"]
+    assert not check(lambda: [before], [named(rng, 500, tied=False)], DOCUMENTS, SETTINGS, 0.001).drift
+
+
+@pytest.mark.slow
+def test_terms_reject_no_more_often_than_they_say(quiet) -> None:
+    reference = quiet[1]
+    draw, rng = documents(), np.random.default_rng(3)
+    profiles = [Profile.of(reference.layout, [draw(rng, 100)]) for _ in range(400)]
+    stacked = Profile(*(np.array(each) for each in zip(*(p.counts for p in profiles), strict=True)))
+    base = Profile(*(np.broadcast_to(own, new.shape) for own, new in zip(reference.profile.counts, stacked.counts, strict=True)))  # fmt: skip
+    p_values = reference.terms.test(base, stacked, 0.0).p_values
+    for level in (0.01, 0.05, 0.2):
+        # exact tests of few rows reject less often; three standard errors above the level is no chance
+        assert (p_values <= level).mean() <= level + 3 * np.sqrt(level / len(p_values))
+
+
+def test_terms_that_come_in_bursts_are_worth_fewer_rows() -> None:
+    rng = np.random.default_rng(0)
+    plain = documents()(rng, 2000)
+    topics = np.repeat(rng.random(20) < 0.5, 100)
+    texts = [
+        f"{text} storm" if hot else text for text, hot in zip(plain.column("text").to_pylist(), topics, strict=True)
+    ]
+    rows = pa.RecordBatch.from_arrays([pa.array(texts), plain.column("entities")], ["text", "entities"])
+    bursts, steady = (Reference.build(lambda r=r: [r], DOCUMENTS, SETTINGS) for r in (rows, plain))
+    assert steady.term_design.max() < 5
+    assert bursts.term_design.max() > 20
+    again = Reference.from_bytes(bursts.to_bytes())
+    assert np.array_equal(again.term_design, bursts.term_design)
+    assert again.to_bytes() == bursts.to_bytes()
+
+
+def test_a_change_of_words_alone_has_an_onset(quiet) -> None:
+    rng = np.random.default_rng(4)
+    draws = [documents()] * 6 + [documents(other_rates=0.3)] * 6
+    windows = [Profile.of(quiet[1].layout, [draw(rng, 250)]) for draw in draws]
+    moved = [place for place, f in enumerate(quiet[1].layout.features) if f.column == "text"]
+    found = classify(quiet[1], moved, windows, 7)
+    assert (found.kind, found.onset) == ("sudden", 6)
+
+
+def test_columns_left_out_have_no_terms(quiet) -> None:
+    fewer = quiet[1].under(DriftSettings(window_rows=250, ignore=("text",)))
+    assert fewer.terms.tested.tolist() == [False, True]
+    history = History()
+    now = documents(other_rates=0.5)(np.random.default_rng(5), 250)
+    done = step(fewer, history, Profile.of(fewer.layout, [now]), SETTINGS)
+    assert "text" not in [column.name for column in done.verdict.columns if column.drift]
+
+
+def test_an_explanation_names_what_came_and_what_went(quiet) -> None:
+    now = documents(new_surface=0.3)(np.random.default_rng(6), 500)
+    found = check(lambda: [quiet[0]], [now], DOCUMENTS, SETTINGS, 0.001)
+    terms = changed_terms(DOCUMENTS, [quiet[0]], [now])
+    assert terms["text"][0].term == "qqzzqq"
+    assert terms["text"][0].reference == 0
+    assert terms["text"][0].current == pytest.approx(0.3, abs=0.06)
+    assert {(each.term, each.label) for each in terms["entities"][:2]} == {("qqzzqq", "PER"), ("qqzzqq", "ORG")}
+    layout = quiet[1].layout
+    said = explain(layout, quiet[1].profile, Profile.of(layout, [now]), found.columns, terms)
+    assert any("“qqzzqq”" in each.sentence for each in said if each.drift)
+    assert not changed_terms(DOCUMENTS, [quiet[0]], [quiet[0]])["text"]

@@ -1,0 +1,103 @@
+"""Terms of texts and entities: what they are, that their counts add up, and that no row vouches for itself."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftd.profile import Layout, Profile
+from driftd.profile.words import BUCKETS, Documents, surfaces, words
+from driftd.readers import Column, Kind
+
+ENTITIES = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
+COLUMNS = [Column("text", Kind.TEXT), Column("entities", Kind.ENTITIES)]
+
+
+def rows(texts, entities=None):
+    spans = [[{"start": a, "end": b, "label": c} for a, b, c in each] for each in entities or [[]] * len(texts)]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(texts, pa.string()), pa.array(spans, ENTITIES)], [c.name for c in COLUMNS]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The cat, the CAT!", ["the", "cat", "the", "cat"]),
+        ("it's 3 o'clock on 2026-11-26", ["it", "s", "0", "o", "clock", "on", "0", "0", "0"]),
+        ("", []),
+        (" … ", []),
+        (None, []),
+        ("Größe ÉTÉ", ["größe", "été"]),
+        ("हिन्दी शब्द", ["हिन्दी", "शब्द"]),  # vowel signs belong to their word
+        ("東京は big", ["東", "京", "は", "big"]),  # no spaces to go by
+    ],
+)
+def test_words_of_a_text(text, found) -> None:
+    assert words(pa.array([text], pa.string())).to_pylist() == [found]
+
+
+def test_entities_are_label_and_surface() -> None:
+    batch = rows(["Ada met Bo", "nobody"], [[(0, 3, "PER"), (8, 10, "PER")], []])
+    assert surfaces(batch.column("entities"), batch.column("text")).to_pylist() == [["PER\nada", "PER\nbo"], []]
+
+
+def test_a_row_counts_once_for_each_term() -> None:
+    documents = Documents.of_texts(pa.array(["a a b", "a", None]))
+    assert sorted(documents.frequencies[documents.frequencies > 0].tolist()) == [1, 2]
+    assert documents.frequencies.shape == (BUCKETS,)
+
+
+def test_what_is_unseen_is_a_share_of_each_row() -> None:
+    known = Documents.of_texts(pa.array(["the cat sat"])).known()
+    new = Documents.of_texts(pa.array(["the dog", "cat", "", None]))
+    assert new.unseen(known).tolist() == [0.5, 0.0, 0.0, 0.0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.text("ab 3é,", max_size=12), min_size=2, max_size=20), st.data())
+def test_terms_of_a_whole_are_the_sum_of_its_parts(texts, data) -> None:
+    batch = rows(texts)
+    layout = Layout.fit(batch, COLUMNS)
+    cut = data.draw(st.integers(0, len(texts)))
+    parts = [Profile.of(layout, [part]) for part in (batch.slice(0, cut), batch.slice(cut))]
+    whole = Profile.of(layout, [batch])
+    for own, one, other in zip(whole.counts, parts[0].counts, parts[1].counts, strict=True):
+        assert np.array_equal(own, one + other) or own is whole.pairs or own is whole.paired
+
+
+def test_the_rows_that_say_what_is_known_are_not_compared() -> None:
+    texts = ["the cat sat"] * 60 + ["the dog ran"] * 60
+    batch = rows(texts)
+    layout = Layout.fit(batch, COLUMNS)
+    place = [feature.name for feature in layout.features].index("text.unseen")
+    counted = Profile.of_reference(layout, lambda: [batch.slice(0, 50), batch.slice(50)])
+    assert counted.tallies[place, 0] == 60
+    assert counted.rows == 120
+    spot = int(layout.binnings[place].codes(np.array([2 / 3]))[0])
+    assert counted.cells[place, spot] == 60  # "dog" and "ran" are news to the first half
+    assert counted.terms.sum(1)[0] == 3 * 120
+
+
+def test_a_layout_with_terms_comes_back_and_holds_no_word() -> None:
+    batch = rows(["Zanzibar calls"] * 4, [[(0, 8, "LOC")]] * 4)
+    layout = Layout.fit(batch, COLUMNS)
+    text = json.dumps(layout.to_json())
+    assert "anzibar" not in text
+    back = Layout.from_json(json.loads(text))
+    assert back.sources == ("text", "entities")
+    for own, again in zip(layout.count(batch), back.count(batch), strict=True):
+        assert np.array_equal(own, again)
+
+
+def test_entities_without_one_text_to_point_into_have_no_terms() -> None:
+    columns = [Column("a", Kind.TEXT), Column("b", Kind.TEXT), Column("entities", Kind.ENTITIES)]
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array(["x"]), pa.array(["y"]), pa.array([[]], ENTITIES)], [c.name for c in columns]
+    )
+    layout = Layout.fit(batch, columns)
+    assert layout.sources == ("a", "b")
+    assert layout.count(batch)[2].shape == (2, BUCKETS)
