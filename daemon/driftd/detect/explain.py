@@ -24,7 +24,7 @@ REST = 0.005  # share of either side that lies beyond the outermost bars
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 QUANTITIES = {
     "": "the median", "length": "the median length in characters", "words": "the median number of words", "count": "the median number of entities",
-    "digits": "the median share of digits", "capitals": "the median share of capitals", "punctuation": "the median share of punctuation", "unseen": "the median share of terms never seen before",
+    "digits": "the median share of digits", "capitals": "the median share of capitals", "punctuation": "the median share of punctuation",
     "norm": "the median length of the vector",
 }  # fmt: skip
 
@@ -252,6 +252,8 @@ def _moved(shares: Shares, axis: Axis) -> str:
     places = (min(int(np.searchsorted(cdf, 0.5)), axis.size - 2) for cdf in shares.cdf)
     before, now = (axis.edges[place + 1] for place in places)
     what = QUANTITIES.get(shares.feature.part, "the median")
+    if shares.feature.held_out:
+        what = f"the median share of {'words' if shares.feature.kind == 'text' else 'entities'} never seen before"
     old, new = (f"{value:.1%}" if "share" in what else f"{value:.4g}" for value in (before, now))
     if old == new:
         return f"{what} stays at {new}, and the values around it spread differently"
