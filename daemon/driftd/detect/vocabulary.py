@@ -56,7 +56,7 @@ def _count(columns: Sequence[Column], text: str | None, batches: Iterable[pa.Rec
             values = batch.column(column.name)
             terms = words(values) if column.kind == "text" else surfaces(values, batch.column(text))
             counter, rows = found[column.name]
-            for each in terms.to_pylist():
+            for each in terms:
                 counter.update(set(each))
             found[column.name] = counter, rows + len(values) - values.null_count
     return found

@@ -1,12 +1,14 @@
 """The words of documents and the entities in them, as hashes: in how many rows is each, and which are new? No text is kept."""
 
-from collections.abc import Iterable, Mapping
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
+from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftd.profile.binning import Floats, Ints, digest
@@ -15,10 +17,9 @@ Known = NDArray[np.bool_]  # the terms that are known, shape (KNOWN,)
 
 BUCKETS = 1 << 11  # that terms are counted in
 KNOWN = 1 << 18  # bits of what is known; a new term looks known with the share of those that are set
-# scripts that are written without spaces: each of their letters is a term
-UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
-BETWEEN = r"[^\p{L}\p{M}\p{N}]+"
-NUMBER = r"\p{N}+"  # any number is the same term, as dates and amounts are always new
+# Han and kana, Thai, Lao, Burmese and Khmer are written without spaces: each of their letters is a term
+UNSPACED = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+NUMBER = re.compile(r"\d+")  # any number is the same term, as dates and amounts are always new
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ class Documents:
         return cls._of(surfaces(column, texts), column)
 
     @classmethod
-    def _of(cls, terms: pa.Array, column: pa.Array) -> "Documents":
-        encoded = pc.list_flatten(terms).dictionary_encode()
-        digests = np.array([digest(term) for term in encoded.dictionary.to_pylist()], dtype=np.int64)
-        hashes = digests[encoded.indices.to_numpy(zero_copy_only=False)] if len(encoded) else digests
-        rows = pc.list_parent_indices(terms).to_numpy(zero_copy_only=False).astype(np.int64)
+    def _of(cls, terms: list[list[str]], column: pa.Array) -> "Documents":
+        known: dict[str, int] = {}
+        places = [known.setdefault(term, len(known)) for each in terms for term in each]
+        hashes = np.array([_hash(term) for term in known], dtype=np.int64)[places] if places else np.zeros(0, np.int64)
+        rows = np.repeat(np.arange(len(terms)), np.fromiter(map(len, terms), np.int64, len(terms)))
         return cls(rows, hashes, column.is_valid().to_numpy(zero_copy_only=False))
 
     @cached_property
@@ -95,20 +96,35 @@ def text_of_entities(names: Iterable[str]) -> str | None:
     return "text" if "text" in texts else texts[0] if len(texts) == 1 else None
 
 
-def words(column: pa.Array) -> pa.Array:
-    """Return the words of each text as a list, which is empty where the text is null."""
-    lower = pc.utf8_lower(column.fill_null(""))
-    spaced = pc.replace_substring_regex(lower, UNSPACED, r" \1 ")
-    plain = pc.replace_substring_regex(pc.replace_substring_regex(spaced, BETWEEN, " "), NUMBER, "0")
-    trimmed = pc.utf8_trim_whitespace(plain)
-    split = pc.utf8_split_whitespace(trimmed)  # of nothing it makes one empty word
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar([], split.type), split)
+def words(column: pa.Array) -> list[list[str]]:
+    """Return the words of each text; none where the text is null."""
+    find = _word().findall
+    return [find(text.lower()) if text else [] for text in column.to_pylist()]
 
 
-def surfaces(column: pa.Array, texts: pa.Array) -> pa.Array:
-    """Return label and surface of each row's entities as a list."""
-    found = [
+def surfaces(column: pa.Array, texts: pa.Array) -> list[list[str]]:
+    """Return label and surface of each row's entities."""
+    return [
         [f"{each['label']}\n{text[each['start'] : each['end']].lower()}" for each in entities] if entities and text else []
         for entities, text in zip(column.to_pylist(), texts.to_pylist(), strict=True)
     ]  # fmt: skip
-    return pa.array(found, pa.list_(pa.string()))
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """Return what a word looks like: one letter of an unspaced script, or letters, marks and digits of others; pictures are words, too."""
+    alone = re.compile(f"[{UNSPACED}]")
+    inside = [chr(code) for code in range(0x10000) if unicodedata.category(chr(code))[0] in "LMN" and not alone.match(chr(code))]  # fmt: skip
+    runs = "".join(f"{each[0]}-{each[-1]}" for each in _runs(inside))
+    return re.compile(f"[{UNSPACED}]|[{runs}\U00010000-\U0001ffff]+")
+
+
+def _runs(letters: list[str]) -> Iterator[list[str]]:
+    """Yield letters that follow each other."""
+    for _, run in groupby(enumerate(letters), lambda each: ord(each[1]) - each[0]):
+        yield [letter for _, letter in run]
+
+
+@lru_cache(1 << 16)
+def _hash(term: str) -> int:
+    return digest(NUMBER.sub("0", term))
