@@ -86,8 +86,7 @@ class Reference:
             )
         fixed = np.array([_apart(feature, settings) for feature in layout.features], dtype=bool)
         tested = (profile.tallies[:, 0] / found.design >= LEAST_EFFECTIVE_ROWS) & ~fixed
-        held_out = np.isin(np.arange(len(tested)), layout.held_out)
-        joint = Joint.fit(layout, profile.cells, layout.codes(sample), tested & ~held_out)
+        joint = Joint.fit(layout, profile.cells, layout.codes(sample), tested)
         joint, together = joint.settle(head, blocks, found)
         moving = min(together, float(found.alike.min(initial=1.0)) * len(found.alike)) <= MOVING
         pairs = pair_design(layout, first, blocks, found.design)
@@ -106,10 +105,10 @@ class Reference:
 
     @cached_property
     def terms(self) -> Terms:
-        places = places_of(self.layout, self.layout.sources)
+        places = places_of(self.layout)
         documents = self.profile.tallies[places, 0] - self.profile.tallies[places, 1]
         enough = documents / np.median(self.term_design, axis=1) >= LEAST_EFFECTIVE_ROWS
-        return Terms(places, self.term_design, enough & ~self.apart[places])
+        return Terms.of(self.layout, self.anchor, self.design, self.term_design, enough & ~self.apart[places])
 
     @cached_property
     def tested(self) -> NDArray[np.bool_]:

@@ -1,6 +1,5 @@
 """Words and entities one at a time: in how many documents is each, before and now? Counts of hashes, so nothing is learnt of a text."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -17,6 +16,7 @@ from driftd.profile.binning import Floats, Ints
 from driftd.profile.words import BUCKETS
 
 LARGE = 20.0  # expected rows from which on the law of large numbers is good far out in the tails, too
+CUTS = np.array([0.5, 0.25, 0.1, 0.03])  # shares of the reference's rows that have more unseen terms
 EXACT = 8  # buckets of each block whose p-value is computed; those are the most surprising
 NO_TERMS = np.ones((0, BUCKETS))  # the design effects where no column has terms
 OFTEN = 40  # rows of a bucket from which on its own design effect can be told
@@ -26,13 +26,15 @@ OFTEN = 40  # rows of a bucket from which on its own design effect can be told
 class TermsTested:
     """What the terms say of each block, shape (blocks,).
 
-    `p_values` is that of the bucket that changed least by chance, times the number of buckets; `worth` the same of those whose
-    effect, the change of the share of documents, reaches the floor. `sources` and `effects` are of the one that `worth` is about.
+    `p_values` is that of the test whose outcome is least by chance, times the number of tests; `worth` the same of those whose
+    effect, the change of a share of documents, reaches the floor. The others are of the one that `worth` is about: its column,
+    whether it is about terms never seen, and its effect.
     """
 
     p_values: Floats
     worth: Floats
     sources: Ints
+    unseen: NDArray[np.bool_]
     effects: Floats
 
 
@@ -40,41 +42,89 @@ class TermsTested:
 class Terms:
     """The tests of a reference's terms.
 
+    A bucket is tested on both sides. Of terms never seen only more are evidence: where a row of the reference comes again,
+    all that it says is known, which is no change of what rows say.
+
     Attributes:
         places: The first feature of each source, shape (sources,).
+        unseen: The feature that is the share of unseen terms, shape (sources,).
+        many: The last cell of that feature that is not above each of the CUTS, shape (sources, cuts).
         design: Design effect of each bucket, shape (sources, BUCKETS).
+        unseen_design: Design effect of the share of unseen terms, shape (sources,).
         tested: Which sources are tested, shape (sources,).
     """
 
     places: Ints
+    unseen: Ints
+    many: Ints
     design: Floats
+    unseen_design: Floats
     tested: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls, layout: Layout, anchor: Ints, design: Floats, term_design: Floats, tested: NDArray[np.bool_]
+    ) -> "Terms":
+        """Make the tests of a layout's terms, by the cells of a reference; the design effects are of features and buckets."""
+        unseen = layout.held_out
+        above = 1 - np.cumsum(anchor[unseen], axis=1) / np.maximum(anchor[unseen].sum(1, keepdims=True), 1)
+        many = (above[:, None, :] > CUTS[:, None]).sum(-1)
+        return cls(places_of(layout), unseen, many, term_design, design[unseen], tested)
 
     @property
     def number(self) -> int:
-        """How many buckets are tested."""
-        return int(self.tested.sum()) * BUCKETS
+        """How many tests there are."""
+        return int(self.tested.sum()) * (BUCKETS + len(CUTS))
 
     def test(self, before: Profile, now: Profile, floor: float) -> TermsTested:
-        """Compare profiles of blocks, whose counts have the shape (blocks, sources, BUCKETS)."""
+        """Compare profiles of blocks."""
         blocks = len(now.terms)
         if not self.number:
-            return TermsTested(np.ones(blocks), np.ones(blocks), np.zeros(blocks, np.int64), np.zeros(blocks))
+            ones, none = np.ones(blocks), np.zeros(blocks, np.int64)
+            return TermsTested(ones, ones, none, none > 0, np.zeros(blocks))
+        found = [self._buckets(before, now, floor), self._unseen(before, now, floor)]
+        p_values, worth, sources, effects = (np.array(each) for each in zip(*found, strict=True))
+        best = worth.argmin(0)
+        chosen = (best, np.arange(blocks))
+        smallest, worth = (np.minimum(1.0, each.min(0) * self.number) for each in (p_values, worth))
+        return TermsTested(smallest, worth, sources[chosen], best == 1, effects[chosen])
+
+    def _buckets(self, before: Profile, now: Profile, floor: float) -> tuple[Floats, Floats, Ints, Floats]:
+        """Return the smallest p-value of any bucket, that of those with an effect, and the latter's source and effect."""
         n, m = (self._documents(side) for side in (before, now))
         effects = np.abs(now.terms / np.maximum(m, 1) - before.terms / np.maximum(n, 1))
-        p_values = np.ones((2, blocks))
-        place = np.zeros(blocks, np.int64)
         surprise = np.where(self.tested[:, None], _surprise(before.terms, now.terms, n, m, self.design), -1.0)
-        for row, large in enumerate((surprise, np.where(effects >= floor, surprise, -1.0))):
-            flat = large.reshape(blocks, -1)
+        found = []
+        for ranked in (surprise, np.where(effects >= floor, surprise, -1.0)):
+            flat = ranked.reshape(len(ranked), -1)
             most = np.argpartition(-flat, EXACT, axis=1)[:, :EXACT]
-            found = self._p_values(before.terms, now.terms, n, m, most)
-            found = np.where(np.take_along_axis(flat, most, 1) > 0, found, 1.0)
-            best = found.argmin(1)
-            p_values[row] = np.minimum(1.0, found.min(1) * self.number)
-            place = most[np.arange(blocks), best]
-        effects = np.take_along_axis(effects.reshape(blocks, -1), place[:, None], 1)[:, 0]
-        return TermsTested(p_values[0], p_values[1], place // BUCKETS, effects)
+            p_values = self._p_values(before.terms, now.terms, n, m, most)
+            p_values = np.where(np.take_along_axis(flat, most, 1) > 0, p_values, 1.0)
+            best = p_values.argmin(1)[:, None]
+            found.append((np.take_along_axis(p_values, best, 1)[:, 0], np.take_along_axis(most, best, 1)))
+        (smallest, _), (worth, place) = found
+        return (
+            smallest,
+            worth,
+            place[:, 0] // BUCKETS,
+            np.take_along_axis(effects.reshape(len(effects), -1), place, 1)[:, 0],
+        )
+
+    def _unseen(self, before: Profile, now: Profile, floor: float) -> tuple[Floats, Floats, Ints, Floats]:
+        """Return the same of rows with many terms that are not known."""
+        sides = []
+        for side in (before, now):
+            cells = np.cumsum(side.cells[:, self.unseen], axis=-1)
+            total = cells[..., -1:].astype(np.float64)
+            sides.append((total - np.take_along_axis(cells, self.many[None], -1), total))
+        (a, n), (b, m) = sides
+        effects = b / np.maximum(m, 1) - a / np.maximum(n, 1)
+        p_values = _more(*(each / self.unseen_design[:, None] for each in (a, b, n, m)))
+        p_values = np.where(self.tested[:, None] & (effects > 0), p_values, 1.0).reshape(len(b), -1)
+        worth = np.where(effects.reshape(p_values.shape) >= floor, p_values, 1.0)
+        place = worth.argmin(1)[:, None]
+        chosen = np.take_along_axis(effects.reshape(p_values.shape), place, 1)[:, 0]
+        return p_values.min(1), worth.min(1), place[:, 0] // len(CUTS), chosen
 
     def columns(self, tested: TermsTested, block: int) -> frozenset[int]:
         """Return the first feature of the column whose terms changed most surely in a block; none where no change is worth anything."""
@@ -88,7 +138,7 @@ class Terms:
         """Say of the column whose terms changed most surely by how much one of them did."""
         names = [layout.features[place].column for place in self.columns(tested, block)]
         effect, p_value = float(tested.effects[block]), float(max(tested.worth[block], SMALLEST_P))
-        said = StatisticVerdict("terms", effect, p_value, None)
+        said = StatisticVerdict("unseen" if tested.unseen[block] else "terms", effect, p_value, None)
         return tuple(
             replace(
                 each,
@@ -113,11 +163,7 @@ class Terms:
         design = self.design[source, bucket]
         n, m = (side[blocks, source, 0] / design for side in (n, m))
         a, b = (side[blocks, source, bucket] / design for side in (before, now))
-        share = np.minimum(m / np.maximum(n + m, 1), 1 - 1e-12)
-        above, below = betainc(np.maximum(b, 1e-9), a + 1, share), betainc(np.maximum(a, 1e-9), b + 1, 1 - share)
-        exact = np.minimum(1.0, 2 * np.minimum(np.where(b > 0, above, 1.0), np.where(a > 0, below, 1.0)))
-        usual = chdtrc(1, 2 * _whole(a, b, n, m))
-        return np.asarray(np.where(_large(a, b, n, m), usual, exact))
+        return np.asarray(np.minimum(1.0, 2 * np.minimum(_more(a, b, n, m), _more(b, a, m, n))))
 
 
 def term_design(layout: Layout, head: pa.RecordBatch, blocks: Ints) -> Floats:
@@ -152,10 +198,18 @@ def term_design(layout: Layout, head: pa.RecordBatch, blocks: Ints) -> Floats:
     return design
 
 
-def places_of(layout: Layout, columns: Sequence[str]) -> Ints:
-    """Return the first feature of each column."""
+def places_of(layout: Layout) -> Ints:
+    """Return the first feature of each source."""
     names = [feature.column for feature in layout.features]
-    return np.array([names.index(column) for column in columns], dtype=np.int64)
+    return np.array([names.index(column) for column in layout.sources], dtype=np.int64)
+
+
+def _more(a: Floats, b: Floats, n: Floats, m: Floats) -> Floats:
+    """Return how likely b of m rows or more are, where a of n were before: a binomial's tail, or that of the likelihood ratio."""
+    share = np.clip(m / np.maximum(n + m, 1), 1e-12, 1 - 1e-12)
+    exact = np.where(b > 0, betainc(np.maximum(b, 1e-9), a + 1, share), 1.0)
+    usual = chdtrc(1, 2 * _whole(a, b, n, m)) / 2
+    return np.where(_large(a, b, n, m), np.where(b * n > a * m, usual, 1 - usual), exact)
 
 
 def _surprise(before: Ints, now: Ints, n: Floats, m: Floats, design: Floats) -> Floats:

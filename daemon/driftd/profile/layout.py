@@ -66,6 +66,8 @@ class Layout:
         skipped, notes = [], []
         for feature, values in zip(features, values_of_all, strict=True):
             binning, skip, note = _recognise(feature, values, np.inf if feature.column in endless else FAR)
+            if feature.held_out:
+                skip, note = "held out", ""  # tested with the terms
             binnings.append(binning)
             skipped.append(skip)
             if note:
