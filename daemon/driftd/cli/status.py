@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from driftd.cli.state import State
     from driftd.observe.views import ModelView, ProjectView
-    from driftd.observe.views.overview import HeldView, ProbationView
+    from driftd.observe.views.overview import HeldView, ProbationView, SeasonView
 
 PATIENCE = 2.0  # seconds that the daemon has to say what troubles it
 
@@ -107,6 +107,7 @@ def _show(view: "ProjectView", problem: str | None) -> None:
         "  model": champion and f"{champion.version}, since {output.ago(champion.assignments[-1].assigned_at)}",
         "  probation": view.probation and _probation(view.probation),
         "  hooks": champion and _hooks(champion),
+        "  season": view.season and _season(view.season),
         "  evidence": _evidence(view),
         "  data": f"{view.files.get('admitted', 0)} files, {view.rows} rows, {view.windows} windows; last {output.ago(view.last_file_at)}",
         "  waiting": f"{view.windows_waiting} windows" if view.windows_waiting else None,
@@ -119,6 +120,19 @@ def _show(view: "ProjectView", problem: str | None) -> None:
 
 def _probation(on: "ProbationView") -> str:
     return f"{on.labelled} of {on.rows} labelled rows, against {on.before}, until {on.until:%Y-%m-%d}"
+
+
+def _season(on: "SeasonView") -> str:
+    return f"{on.name} since window {on.first_window}, {against(on)}"
+
+
+def against(on: "SeasonView") -> str:
+    """Say what the windows of a season are held against."""
+    return (
+        f"held against that of {on.left_in}"
+        if on.left_in
+        else "held against the usual reference, as nothing of it is kept yet"
+    )
 
 
 def _held(held: "HeldView") -> str:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from driftd.config.seasons import Day, problems
 from driftd.config.units import Budget, ChoiceOfRows, Crontab, Duration, Size
 
 KindName = Literal["numeric", "categorical", "boolean", "datetime", "text", "vector", "entities"]
@@ -160,6 +161,17 @@ class Scorer(Section):
         return [word.replace("{rows}", str(rows)).replace("{results}", str(results)) for word in self.command or ()]
 
 
+class Season(Section):
+    """Days of every year that people know to be different; the last one may come before the first, over the new year."""
+
+    name: ProjectName
+    """What it is called; last season's rows are found by it."""
+    from_: Day = Field(alias="from")
+    """Its first day, in UTC: `12-01`."""
+    to: Day
+    """Its last day: `12-31`."""
+
+
 class Drift(Section):
     """When a change is a drift."""
 
@@ -175,6 +187,15 @@ class Drift(Section):
     """`{command: [python, score.py, "{rows}", "{results}"]}`: scores the model on labelled rows as they arrive; a rise of its errors is an alarm (docs/how-to/score-decay.md)."""
     columns: dict[str, dict[StatisticName, Annotated[Number, Field(gt=0)]]] = Field(default_factory=dict)
     """Fixed thresholds of a column or of a part of it: a window in which a statistic reaches one is an alarm, whatever the evidence."""
+    seasons: tuple[Season, ...] = ()
+    """`[{name: christmas, from: 12-01, to: 12-31}]`: windows of these days are held against those of the year before (docs/how-to/seasons.md)."""
+
+    @field_validator("seasons")
+    @classmethod
+    def _apart(cls, value: tuple[Season, ...]) -> tuple[Season, ...]:
+        if found := list(problems(value)):
+            raise ValueError("; ".join(found))
+        return value
 
 
 class StageEnvironment(Section):

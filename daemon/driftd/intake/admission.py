@@ -70,6 +70,7 @@ class Admission:
         self.columns: list[dict[str, Any]] = []
         self.heartbeat = time.monotonic()
         self.stopping = threading.Event()
+        self.looked: float | None = None  # when the last scan began that let in all that was there
         self._name = name
         self._settings = settings
         self._journal = journal
@@ -105,6 +106,7 @@ class Admission:
         if self._floor is None:
             self._floor = self._places.highest() if self._moves else 0
         last = self._journal.rows("SELECT coalesce(max(id), 0) AS id FROM files")[0]["id"]
+        now = self._journal.clock()
         number = tables.files.add(
             self._journal,
             id=max(last, self._floor) + 1,
@@ -115,9 +117,18 @@ class Admission:
             size=content.size,
             mtime_ns=content.mtime_ns,
             state=FileState.ARRIVED,
-            arrived_at=self._journal.clock(),
+            arrived_at=now,
+            came_at=self._came(content.mtime_ns / 1e9, now),
         )
         return tables.files.get(self._journal, number)
+
+    def _came(self, changed: float, now: float) -> float:
+        """Return when a file came: when it was last changed, if that is since driftd last looked; else now. Time does not go back."""
+        before = tables.files.first(self._journal, "project = ?", self._name, order="id DESC")
+        if self.looked is None:
+            self.looked = before.arrived_at if before else 0.0
+        came = changed if self.looked <= changed <= now else now
+        return min(max(came, before.came_at if before else 0.0), now)
 
     def _arrive(self, file: Found, content: Fingerprint) -> File | None:
         if not self._moves:

@@ -109,6 +109,7 @@ class Intake:
         if project is None or project.columns is None:
             return 0
         self.admission.columns = project.columns
+        began = self.journal.clock()
         changed = self.admission.resume()
         found, odd = listing(self.root, (os.fsencode(self.places.processed), os.fsencode(self.places.quarantine)))
         if self.settings.source.after == "keep":
@@ -123,6 +124,8 @@ class Intake:
                 self._again(0)
                 return changed  # what is odd is said by the scan that comes to the end
             changed += self.admission.admit(self._hashed(group, odd))
+        if pause is None:
+            self.admission.looked = began
         self._say_ignored(odd)
         return changed
 

@@ -302,6 +302,29 @@ STEPS = (
     ) STRICT;
     CREATE INDEX probations_newest ON probations(project, id);
     """,
+    """
+    ALTER TABLE files ADD COLUMN came_at REAL NOT NULL DEFAULT 0;
+    UPDATE files SET came_at = arrived_at;
+
+    CREATE TABLE seasons (
+        id INTEGER PRIMARY KEY,
+        project TEXT NOT NULL REFERENCES projects(name),
+        name TEXT NOT NULL,
+        year INTEGER NOT NULL,
+        first_window INTEGER NOT NULL,
+        last_window INTEGER,
+        usual_id INTEGER REFERENCES reference_profiles(id),
+        reference_id INTEGER REFERENCES reference_profiles(id),
+        left_id INTEGER REFERENCES reference_profiles(id),
+        reason TEXT,
+        before_id INTEGER REFERENCES models(id),
+        champion_id INTEGER REFERENCES models(id),
+        began_at REAL NOT NULL,
+        ended_at REAL
+    ) STRICT;
+    CREATE INDEX seasons_newest ON seasons(project, id);
+    CREATE UNIQUE INDEX one_season_at_a_time ON seasons(project) WHERE last_window IS NULL;
+    """,
 )
 
 

@@ -58,6 +58,7 @@ class File(Record, frozen=True, kw_only=True):
     admitted_at: float | None
     unlabelled: int | None  # rows that came without a label; None while it may be a file that brings labels
     labels: str | None  # file name in labels/ of labels that came later
+    came_at: float  # when it lay in the source, as far as is known: what seasons go by
 
 
 class Ignored(Record, frozen=True, kw_only=True):
@@ -101,7 +102,7 @@ class Window(Record, frozen=True, kw_only=True):
     spans: list[tuple[int, int, int]]
     rows: int
     closed_at: float
-    closed_by: str  # "rows" or "age"
+    closed_by: str  # "rows", "age" or "season"
     state: WindowState
     reference_id: int | None
     profile: str | None  # file name in windows/
@@ -111,6 +112,25 @@ class Window(Record, frozen=True, kw_only=True):
     judged_at: float | None
     batch: str | None  # the batch that brought its rows into the dataset of a champion
     labelled: int | None  # how many of its rows have a label; None where nobody has counted
+
+
+class Season(Record, frozen=True, kw_only=True):
+    """One time that a named season came: from a window to a window."""
+
+    id: int
+    project: str
+    name: str
+    year: int  # in which it began
+    first_window: int
+    last_window: int | None  # None while it goes on
+    usual_id: int | None  # the reference outside of it; None where a new regime is collected
+    reference_id: int | None  # what its windows are held against: left the last time; None the first time
+    left_id: int | None  # what its own windows leave
+    reason: str | None  # why they leave nothing
+    before_id: int | None  # the champion when it began
+    champion_id: int | None  # the champion when it ended
+    began_at: float
+    ended_at: float | None
 
 
 class IncidentState(StrEnum):

@@ -47,6 +47,7 @@ METRICS = (
     Metric("driftd_windows", "gauge", "Windows by state; those in state closed wait to be judged.", ("project", "state")),
     Metric("driftd_last_window_timestamp_seconds", "gauge", "When a window was last closed.", PROJECT),
     Metric("driftd_detection_armed", "gauge", "Whether the last judged window could have raised an alarm.", PROJECT),
+    Metric("driftd_season", "gauge", "Whether a season of the settings is on, by the last window that was looked at.", ("project", "season")),
     Metric("driftd_evidence", "gauge", "Accumulated evidence of drift after the last judged window.", PROJECT),
     Metric("driftd_evidence_threshold", "gauge", "Evidence at which an incident opens.", PROJECT),
     Metric("driftd_evidence_threshold_ratio", "gauge", "Evidence divided by its threshold; 1 is an alarm.", PROJECT),

@@ -34,6 +34,8 @@ KINDS: dict[str, Meaning] = {
     "window-scored": Meaning("info", "scorings", "the champion was scored on the labelled rows of a window; window 0: what it was accepted with"),
     "scoring-failed": Meaning("warning", "scorings", "the scorer failed, for another reason than the last time; the window says nothing of the champion's errors"),
     "reference": Meaning("notice", "reference_profiles", "windows are judged against a new reference from here on"),
+    "season-began": Meaning("notice", "seasons", "a season of the settings came with a window; what its windows are held against, and in which year that was left"),
+    "season-ended": Meaning("notice", "seasons", "windows are held against the usual reference again; `left` is what the season's are held against next time"),
     "incident-opened": Meaning("warning", "incidents", "the data or its form changed"),
     "incident-moved": Meaning("warning", "incidents", "the data changed again while the incident was open"),
     "incident-explained": Meaning("info", "incidents", "what kind of change it was, and since which window"),

@@ -38,7 +38,7 @@ def read(journal: Journal, projects: Sequence[str], judged: Judged) -> Iterator[
     yield Reading("driftd_journal_size_bytes", (), size[0]["size"])
     for project in projects:
         for part in (
-            _project, _files, _windows, _scorings, _incidents, _runs, _steps, _model, _comparison, _probation, _hooks,
+            _project, _files, _windows, _seasons, _scorings, _incidents, _runs, _steps, _model, _comparison, _probation, _hooks,
         ):  # fmt: skip
             yield from part(journal, project)
         yield from _last_judged(journal, project, judged)
@@ -90,6 +90,12 @@ def _windows(journal: Journal, project: str) -> Iterator[Reading]:
     yield Reading("driftd_windows_closed_total", (project,), sum(found.values()))
     query = "SELECT closed_at AS at FROM windows WHERE project = ? ORDER BY number DESC LIMIT 1"
     yield from _when("driftd_last_window_timestamp_seconds", (project,), journal.rows(query, project))
+
+
+def _seasons(journal: Journal, project: str) -> Iterator[Reading]:
+    query = "SELECT name, max(last_window IS NULL) AS now FROM seasons WHERE project = ? GROUP BY name"
+    for row in journal.rows(query, project):
+        yield Reading("driftd_season", (project, row["name"]), row["now"])
 
 
 def _last_judged(journal: Journal, project: str, judged: Judged) -> list[Reading]:

@@ -9,7 +9,7 @@ from driftd.config import Project
 from driftd.journal import Journal, tables
 from driftd.journal.records import Incident, IncidentState, ProjectState, Run, RunState
 from driftd.observe import logs
-from driftd.projects import gates, incidents, quality, recall
+from driftd.projects import gates, incidents, quality, recall, returning
 from driftd.projects.asking import Asking
 from driftd.projects.labels import FRESH, Labels
 from driftd.projects.probation import Trial
@@ -61,11 +61,31 @@ class Dispatcher:
         """Begin the next run, or return what holds it."""
         if tables.projects.get(self.journal, self.name).state is ProjectState.NEW:
             return self._first_model()
-        incident = incidents.drifting(self.journal, self.name) or self.asking.step()
+        incident = incidents.drifting(self.journal, self.name)
+        if incident is None and self._turn():
+            return None
+        incident = incident or self.asking.step()
         held = self._answer(incident) if incident is not None else None
         if incident is None or held is not None:
             self._try_champion()
         return held
+
+    def _turn(self) -> bool:
+        """Try the champion of a season that has come or gone, once enough of its rows are there; return whether that has begun."""
+        plan = returning.plan(self.journal, self.name)
+        if plan is None:
+            return False
+        first, settings = plan["regime_from"], self.settings.retrain
+        rows = self._rows_from(first)
+        runs = tables.runs.all(self.journal, LIMITED, self.name, order="id DESC LIMIT 100")
+        facts = self._facts(runs[::-1], rows=rows, needed=settings.min_rows, failures=0)
+        if rows >= settings.min_rows:
+            facts = self._with_labels(facts, first)
+        fresh = self._fresh(first)
+        if fresh is None or gates.held(settings, facts) or self.runner.shortage():
+            return False
+        self._begin("recall", None, plan | {"windows": fresh})
+        return True
 
     def _try_champion(self) -> None:
         """Score a champion on probation and the one before, if a look is due and no incident's run has begun."""
@@ -178,13 +198,13 @@ class Dispatcher:
 
     def _plan(self, incident: Incident, rows: int) -> dict[str, Any]:
         """Fix what the run works on: every window that was judged and is in no champion's dataset yet."""
-        found = self.journal.rows(
-            f"SELECT min(number) AS first, max(number) AS last FROM windows WHERE {FRESH}",  # noqa: S608  # a constant
-            self.name,
-            0,
-        )[0]
-        windows = None if found["first"] is None else [found["first"], found["last"]]
-        return {"windows": windows, "regime_from": incident.onset_window, "regime_rows": rows}
+        return {"windows": self._fresh(0), "regime_from": incident.onset_window, "regime_rows": rows}
+
+    def _fresh(self, first: int) -> list[int] | None:
+        """Return the first and the last window from one on that is in no champion's dataset yet."""
+        query = f"SELECT min(number) AS first, max(number) AS last FROM windows WHERE {FRESH}"  # noqa: S608  # a constant
+        found = self.journal.rows(query, self.name, first)[0]
+        return None if found["first"] is None else [found["first"], found["last"]]
 
     def _rows_from(self, window: int) -> int:
         query = "SELECT coalesce(sum(rows), 0) AS n FROM windows WHERE project = ? AND number >= ? AND state NOT IN ('closed', 'held')"

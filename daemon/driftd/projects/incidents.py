@@ -5,6 +5,7 @@ from typing import Any
 
 from driftd.journal import Journal, tables
 from driftd.journal.records import Incident, IncidentState, Run, RunState
+from driftd.retrain import seasons
 
 LIVE = "project = ? AND state <> 'closed'"
 NAMED = 3  # columns that a summary names
@@ -134,6 +135,19 @@ def watch(journal: Journal, project: str, reference_id: int) -> None:
         tables.models.set(journal, "id = ? AND reference_id IS NULL", champion.model_id, reference_id=reference_id)
 
 
+def watch_again(journal: Journal, project: str, reference_id: int, incident: Incident) -> None:
+    """Judge the next windows against an earlier reference, because that answers an incident; a season that came between is left alone."""
+    if not seasons.set_aside(journal, project, reference_id, incident.onset_window):
+        watch(journal, project, reference_id)
+
+
+def subside(journal: Journal, project: str, first: int) -> None:
+    """Close the incident whose change began in a season that is over, if no candidate was good enough: it is no matter any more."""
+    found = drifting(journal, project)
+    if found is not None and found.state is IncidentState.UNRESOLVED and (found.onset_window or 0) >= first:
+        close(journal, found, "recovery")
+
+
 def request_run(journal: Journal, project: str, by: str) -> int:
     """Open an incident because a person asked for a run, or hurry the one that is open."""
     found = drifting(journal, project)
@@ -170,6 +184,9 @@ def settle(journal: Journal, run: Run, regime_rows: int) -> None:
         if project_reference := tables.projects.get(journal, run.project).reference_id:
             watch(journal, run.project, project_reference)
         return
+    if run.state is RunState.KEPT and seasons.over(journal, run.project, incident.onset_window or 0):
+        close(journal, incident, "recovery")
+        return
     retry = 2 * regime_rows if run.state is RunState.KEPT else incident.retry_rows
     state = IncidentState.UNRESOLVED if run.state is RunState.KEPT else IncidentState.OPEN
     if run.state is RunState.STOPPED and incident.kind in ASKED:
@@ -186,7 +203,7 @@ def _recalled(journal: Journal, run: Run, incident: Incident) -> None:
         return
     close(journal, incident, "promotion")
     if reference := tables.models.get(journal, run.plan["recall"]).reference_id:
-        watch(journal, run.project, reference)
+        watch_again(journal, run.project, reference, incident)
 
 
 def close(journal: Journal, incident: Incident, resolution: str) -> None:
@@ -201,4 +218,4 @@ def dismiss(journal: Journal, incident: Incident) -> None:
     """A person says that it was nothing: watch against what the windows had left."""
     close(journal, incident, "person")
     if incident.kind in ALARMS and incident.reference_id is not None:
-        watch(journal, incident.project, incident.reference_id)
+        watch_again(journal, incident.project, incident.reference_id, incident)

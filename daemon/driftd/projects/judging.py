@@ -14,7 +14,9 @@ from driftd.journal.layout import Layout
 from driftd.journal.records import FileState, Incident, ProjectRow, Reference, Window, WindowState
 from driftd.journal.spans import spans_of
 from driftd.projects import incidents, patterns, quality
+from driftd.projects.seasons import Seasons
 from driftd.readers import Schema, label_columns
+from driftd.retrain import seasons
 
 
 class Judge:
@@ -28,15 +30,18 @@ class Judge:
         self.journal = journal
         self.layout = layout
         self.executor = executor
+        self.seasons = Seasons(name, settings, journal, layout, executor)
 
     def step(self) -> bool:
-        """Take the oldest window that is to be judged; return whether there was one."""
+        """Take the oldest window that is to be judged, or let a season begin or end before it; return whether there was one."""
         window = tables.windows.first(
             self.journal, "project = ? AND state = ?", self.name, WindowState.CLOSED, order="number"
         )
         project = tables.projects.get(self.journal, self.name)
         if window is None or project.columns is None:
             return False
+        if self.seasons.turn(project, window):
+            return True
         if project.reference_id is None:
             self._collect(project, window)
         else:
@@ -88,7 +93,7 @@ class Judge:
             elif verdict["armed"]:
                 quality.recovered(self.journal, self.name)
             if judgement.change is not None:
-                onset = max(1, window.number - judgement.onset)
+                onset = max(seasons.began(self.journal, self.name), window.number - judgement.onset)
                 labels = label_columns(schema, self.labels)
                 kind = incidents.kind_of(judgement.change, verdict, labels)
                 incidents.alarm(self.journal, self.name, kind, window.number, onset, verdict, reference.id)
@@ -180,5 +185,6 @@ class Judge:
             reason=built.reason,
             created_at=self.journal.clock(),
         )
+        seasons.set_aside(self.journal, self.name, reference_id, regime[0].number)
         incidents.watch(self.journal, self.name, reference_id)
         self.journal.emit("reference", project=self.name, subject=reference_id, rows=built.rows, **made_of)

@@ -15,6 +15,7 @@ CHAMPIONS = """
     SELECT reference_id, models.id FROM models JOIN assignments ON models.id = model_id
     WHERE models.project = ? AND reference_id IS NOT NULL ORDER BY number
 """
+OF_SEASONS = "SELECT left_id AS reference_id, champion_id AS id FROM seasons WHERE project = ? AND left_id IS NOT NULL"
 
 
 def find(runner: Runner, incident: Incident) -> Model | None:
@@ -26,7 +27,8 @@ def find(runner: Runner, incident: Incident) -> Model | None:
         or _tried(journal, incident)
     ):
         return None
-    known = {row["reference_id"]: row["id"] for row in journal.rows(CHAMPIONS, runner.name)}
+    rows = [*journal.rows(OF_SEASONS, runner.name), *journal.rows(CHAMPIONS, runner.name)]
+    known = {row["reference_id"]: row["id"] for row in rows}
     _, now = champion(journal, runner.name) or (None, None)
     if now is None or all(model == now.id or regime == incident.reference_id for regime, model in known.items()):
         return None

@@ -74,6 +74,7 @@ def recall(
     compared: Mapping[str, Any] | None,
     earlier: int,
     version: str,
+    otherwise: str = "a training follows",
 ) -> dict[str, Any]:
     """Return the decision between the champion and that of the regime that has come back, on rows of that regime alone.
 
@@ -89,12 +90,12 @@ def recall(
         "verdict": verdict,
         "recalled": version,
         "max_drop": allowed,
-        "sentence": _recall_sentence(document, version, allowed, beaten=beaten, broken=broken),
+        "sentence": _recall_sentence(document, version, allowed, otherwise, beaten=beaten, broken=broken),
     }
 
 
 def _recall_sentence(
-    document: Mapping[str, Any], version: str, allowed: float, *, beaten: bool, broken: list[str]
+    document: Mapping[str, Any], version: str, allowed: float, otherwise: str, *, beaten: bool, broken: list[str]
 ) -> str:
     name, rows = Metric.parse(document["metric"]).name, document["rows"]
     count = f"{rows['shared']} " if rows else ""
@@ -102,9 +103,9 @@ def _recall_sentence(
     scored = f"{name} is {document['candidate']:.3f}, the champion's {document['champion']:.3f}, {where}"
     if beaten:
         what = f"only a fall of at most {allowed:g} that may be chance is allowed"
-        return f"{version} is not recalled, a training follows: its {scored}; {what}."
+        return f"{version} is not recalled, {otherwise}: its {scored}; {what}."
     if broken:
-        return f"{version} is not recalled, a training follows: its {scored}; but {', '.join(broken)}."
+        return f"{version} is not recalled, {otherwise}: its {scored}; but {', '.join(broken)}."
     return f"{version} is recalled, no training is needed: its {scored}."
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from driftd.journal import Journal, tables
 from driftd.journal.records import Model, ProjectState, Run, RunState
-from driftd.retrain import probation, served
+from driftd.retrain import probation, seasons, served
 from driftd.retrain.context import Context
 from driftd.retrain.hooks import queue
 
@@ -51,7 +51,8 @@ def promote(ctx: Context) -> None:
     cause = "first-model" if first else "promotion"
     with journal.write():
         now = journal.clock()
-        reference = _reference(ctx, now) if first else tables.projects.get(journal, run.project).reference_id
+        regime = run.plan.get("regime_from")
+        reference = _reference(ctx, now) if first else seasons.reference_of(journal, run.project, regime)
         model = tables.models.add(
             journal, project=run.project, version=names["version"], revision=ctx.results["commit"]["revision"],
             run_id=run.id, reference_id=reference, scores=ctx.results["reproduce"]["scores"],
@@ -103,8 +104,11 @@ def roll_back(ctx: Context) -> None:
 
 
 def bring_back(journal: Journal, model: Model) -> None:
-    """Judge the next windows against the reference of a model that is in production again."""
-    if model.reference_id is not None:
+    """Judge the next windows against the reference of a model that is in production again; those of a season that has one of its own go on."""
+    if model.reference_id is None:
+        return
+    began = tables.references.get(journal, model.reference_id).first_window
+    if not seasons.set_aside(journal, model.project, model.reference_id, began):
         detail = tables.projects.get(journal, model.project).detail
         detail = {key: value for key, value in detail.items() if key != "collecting"}
         tables.projects.set(journal, "name = ?", model.project, reference_id=model.reference_id, detail=detail)

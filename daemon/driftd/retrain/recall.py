@@ -42,7 +42,9 @@ def decide(ctx: Context) -> dict[str, Any]:
     earlier = steps.decisions(ctx)
     old, new = ctx.results["score"]["scores"], ctx.results["reproduce"]["scores"]
     compared = steps.row_by_row(ctx, earlier)
-    decision = decided(ctx.settings.promote, old, new, compared, earlier, ctx.results["prepare"]["recalled"]["version"])
+    version = ctx.results["prepare"]["recalled"]["version"]
+    otherwise = "the champion stays" if "season" in ctx.run.plan else "a training follows"
+    decision = decided(ctx.settings.promote, old, new, compared, earlier, version, otherwise)
     ctx.log.line(decision["sentence"])
     return decision
 

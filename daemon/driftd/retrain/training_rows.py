@@ -14,7 +14,7 @@ from driftd.journal import Journal, tables
 from driftd.journal.records import Window
 from driftd.journal.spans import spans_of
 from driftd.readers import Schema, label_columns
-from driftd.retrain import batches, dataset, selection
+from driftd.retrain import batches, dataset, seasons, selection
 from driftd.retrain.context import Context
 from driftd.retrain.dataset import Dataset
 from driftd.retrain.selection import Part
@@ -58,6 +58,9 @@ def regime_from(journal: Journal, project: str, plan: Mapping[str, Any]) -> int 
     if plan.get("regime_from"):
         return int(plan["regime_from"])
     row = tables.projects.get(journal, project)
+    season = seasons.on(journal, project)
+    if season is not None and row.reference_id is not None and row.reference_id == season.reference_id:
+        return season.first_window
     if row.reference_id is not None:
         return tables.references.get(journal, row.reference_id).first_window
     found: int | None = row.detail.get("collecting", {}).get("from")

@@ -4,12 +4,23 @@ from datetime import datetime
 from typing import Literal
 
 from driftd.journal import Journal, tables
-from driftd.journal.records import Assignment, HookRow, Incident, Model, Run
+from driftd.journal.records import Assignment, HookRow, Incident, Model, Run, Season
 from driftd.observe.views.base import LIMIT, View, when
 from driftd.observe.views.runs import promoted
 
 Kind = Literal[
-    "incident", "closed", "promoted", "kept", "rolled-back", "failed", "stopped", "running", "waiting", "model", "hook"
+    "incident",
+    "closed",
+    "promoted",
+    "kept",
+    "rolled-back",
+    "failed",
+    "stopped",
+    "running",
+    "waiting",
+    "model",
+    "hook",
+    "season",
 ]
 
 
@@ -35,6 +46,8 @@ def timeline(journal: Journal, project: str, limit: int = LIMIT) -> list[Entry]:
         entries.append(_of_assignment(assignment, tables.models.get(journal, assignment.model_id)))
     failed = tables.hooks.all(journal, "project = ? AND state = 'failed'", project, order=last)
     entries += [_of_hook(hook, journal) for hook in failed]
+    for season in tables.seasons.all(journal, "project = ?", project, order=last):
+        entries += _of_season(season)
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]
 
 
@@ -48,6 +61,21 @@ def _of_incident(incident: Incident) -> list[Entry]:
     if incident.closed_at is not None:
         text = f"closed by {incident.resolution}"
         entries.append(Entry(at=when(incident.closed_at), kind="closed", id=incident.id, version=None, text=text))
+    return entries
+
+
+def _of_season(season: Season) -> list[Entry]:
+    against = "the last time" if season.reference_id else "the usual reference, as nothing of it is kept yet"
+    told = f"{season.name} began with window {season.first_window}; held against {against}"
+    entries = [Entry(at=when(season.began_at), kind="season", id=None, version=None, text=told)]
+    if season.ended_at is not None:
+        left = (
+            "its windows are kept for the next time"
+            if season.left_id
+            else f"nothing new of it is kept: {season.reason}"
+        )
+        told = f"{season.name} ended with window {season.last_window}; {left}"
+        entries.append(Entry(at=when(season.ended_at), kind="season", id=None, version=None, text=told))
     return entries
 
 

@@ -35,6 +35,18 @@ class ReferenceView(View, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class SeasonView(View, frozen=True, kw_only=True):
+    """A season of the settings that is on."""
+
+    name: str
+    year: int  # in which it began
+    first_window: int
+    began_at: datetime
+    left_in: (
+        int | None
+    )  # the year whose season its windows are held against; None the first time, when that is the usual reference
+
+
 class HeldView(View, frozen=True, kw_only=True):
     """The gate that holds the next run back."""
 
@@ -60,6 +72,7 @@ class ProjectView(View, frozen=True, kw_only=True):
     phase: Phase
     champion: ModelView | None
     reference: ReferenceView | None
+    season: SeasonView | None
     window: WindowView | None  # the last one that was judged
     files: dict[str, int]  # by state
     rows: int  # admitted
@@ -101,6 +114,7 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
         phase=_phase(row, last_run, opened, window, armed=reference is None or reference.armed),
         champion=champion(journal, row.name),
         reference=reference,
+        season=_season(journal, row.name),
         window=window,
         files={each["state"]: each["n"] for each in files},
         rows=sum(each["rows"] for each in files if each["state"] == "admitted"),
@@ -112,6 +126,20 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
         held=_held(row),
         probation=_probation(journal, row.name),
         last_file_at=when(last.admitted_at) if last else None,
+    )
+
+
+def _season(journal: Journal, project: str) -> SeasonView | None:
+    on = tables.seasons.first(journal, "project = ? AND last_window IS NULL", project)
+    if on is None:
+        return None
+    left = tables.seasons.first(journal, "project = ? AND left_id = ?", project, on.reference_id)
+    return SeasonView(
+        name=on.name,
+        year=on.year,
+        first_window=on.first_window,
+        began_at=when(on.began_at),
+        left_in=left.year if left else None,
     )
 
 

@@ -43,8 +43,7 @@ def _arrival(journal: Journal, incident: IncidentView) -> Iterator[Moment]:
             continue
         if file := tables.files.first(journal, "id = ?", window.spans[-1][0]):
             yield Moment(at=when(file.arrived_at), kind="file", text=f"{file.name} arrived with {file.rows} rows")
-        why = "the rows were there" if window.closed_by == "rows" else "its time was over"
-        text = f"window {number} closed with {window.rows} rows: {why}"
+        text = f"window {number} closed with {window.rows} rows: {CLOSED[window.closed_by]}"
         if number == incident.onset_window:
             text += "; what moved began here"
         yield Moment(at=when(window.closed_at), kind="window", text=text)
@@ -63,6 +62,7 @@ def _of_run(run: RunView) -> Iterator[Moment]:
         yield Moment(at=run.ended_at, kind=run.state, text=run.sentence or f"run {run.id} ended", run=run.id)
 
 
+CLOSED = {"rows": "the rows were there", "age": "its time was over", "season": "a season began or ended"}
 STEPS = {
     "snapshot": "the new rows were added to the dataset, as a version of their own",
     "reproduce": "the stages ran and made a candidate",
