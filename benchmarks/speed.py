@@ -4,7 +4,7 @@
 
 Judging: 10,000 rows of 20 columns (16 normal, 4 categories) against a stored reference of 10^5 rows (and of 10^7 with --large): counting the rows and
 deciding, the best of 30. Streams: 1,000,000 such rows, profiled and judged in windows of 100,000, over pyarrow's `read_table` or `read_csv` of the same file,
-the best of 5 each. With --large also the peak memory over a CSV of 2 GB. FOLDER keeps the tables that it makes.
+the best of 5 each. Texts: documents of 14 words with two entities, counted, and a window of 250 judged. With --large also the peak memory over a CSV of 2 GB. FOLDER keeps the tables that it makes.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+from structure import DOCUMENTS, documents
 
 from driftd.detect.history import History
 from driftd.detect.monitor import step
@@ -106,6 +107,22 @@ def streams(folder: Path, reference: Reference) -> None:
         )
 
 
+def texts() -> None:
+    """Count documents of the size of a tweet, and judge a window of them."""
+    rng, settings = np.random.default_rng(0), DriftSettings(window_rows=250)
+    draw = documents()
+    first, many, window = draw(rng, 5_000), draw(rng, 50_000), draw(rng, 250)
+    reference = Reference.build(lambda: [first], DOCUMENTS, settings)
+    history = History()
+    for _ in range(30):  # so that there is a stretch of each length
+        history, _ = history.push(Profile.of(reference.layout, [draw(rng, 250)]))
+    counting = best(5, lambda: Profile.of(reference.layout, [many]))
+    judging = best(10, lambda: step(reference, history, Profile.of(reference.layout, [window]), settings))
+    print(
+        f"texts           {many.num_rows / counting:10,.0f} documents a second   window of 250 judged {1000 * judging:.1f} ms"
+    )
+
+
 def memory(folder: Path) -> None:
     """Judge a CSV of 2 GB in a process of its own, and print its peak memory."""
     path = folder / "large.csv"
@@ -138,6 +155,7 @@ def main() -> None:
         said = subprocess.run([python, script, name, str(args.folder)], capture_output=True, text=True, check=False)
         print(f"{name:32}{said.stdout.split()[-1] if said.stdout else said.stderr[-200:]:>9} ms")
     streams(args.folder, reference)
+    texts()
 
 
 if __name__ == "__main__":
