@@ -1,10 +1,10 @@
 """driftd's loop over recorded streams: the accuracy that it reaches with how many trainings, beside fixed schedules.
 
-    python benchmarks/closed_loop.py [--seeds 5] [--sets elec2 noaa_weather adult_control] [--data DATA]
+    python benchmarks/closed_loop.py [--seeds 5] [--sets elec2 noaa_weather adult_control] [--data DATA] [--results FILE] [--chart FILE]
 
 A random forest of 50 trees is trained on at most 2,000 rows; windows have 250, and one comes a day. Of the newest 2,500 rows a fifth are test rows. Detection, score decay, gates, comparison and decision are driftd's
 (`driftd.backtest`); the forest is trained in this process, because five seeds of every schedule through subprocesses would take a day. One
-setting for all sets.
+setting for all sets. What a seed has found is a line of the results, which a further call does not compute again; the chart shows the first seed.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ NEWEST = round(TRAINED / (1 - TEST_SHARE))
 DAY = 86400.0
 SETTINGS: dict[str, Any] = {
     "window": {"rows": WINDOW},
-    "drift": {"scorer": {"command": ["{rows}", "{results}"]}},
+    "drift": {"scorer": {"command": ["{rows}", "{results}"], "against": "later"}},
     "retrain": {"min_rows": 1000, "cooldown": 0, "max_per_day": 1000},
     "promote": {"metric": "scores.json:accuracy", "per_row": "rows.jsonl", "confidence": 0.6},
 }
@@ -113,25 +113,99 @@ def accuracy(losses: Sequence[Sequence[float]]) -> float:
     return 1.0 - float(np.mean([loss for window in losses for loss in window]))
 
 
-def one(arguments: tuple[str, int, Path, bool]) -> dict[str, Any]:
+def one(name: str, seed: int, data: Path) -> dict[str, Any]:
     """Go through one set with one seed."""
-    name, seed, data, every_window = arguments
     label, path = LABELS[name], data / name / "data.parquet"
     settings = Project.model_validate({"repository": "/srv", "source": {"path": "/srv"}, "labels": [label], **SETTINGS})
     stream = Recorded(path, infer([str(path)]), (label,), FIRST, WINDOW, pq.read_metadata(path).num_rows)
     with tempfile.TemporaryDirectory() as folder:
         lab = ForestLab(stream, label, seed, Path(folder))
         done = Loop(settings, stream, lab, choose, DAY).run(lambda _: None)
-        windows, trainings = stream.windows, len(done.runs)
-        schedules = {"never": [], "as many by schedule": schedule(windows, trainings)}
-        if every_window:
+        windows = stream.windows
+        schedules = {"never": [], "schedule": schedule(windows, len(done.runs))}
+        if seed == 0:
             schedules["every window"] = list(range(1, windows))
-        found = {policy: accuracy(follow(lab, choose, windows, each)[0]) for policy, each in schedules.items()}
+        losses = {policy: follow(lab, choose, windows, each)[0] for policy, each in schedules.items()}
     kinds = [incident.kind for incident in done.incidents]
     return {
-        "trainings": trainings, "promoted": sum(run.outcome == "promoted" for run in done.runs), "driftd": accuracy(done.losses),
-        "incidents": {kind: kinds.count(kind) for kind in sorted(set(kinds))}, **found,
+        "set": name, "seed": seed, "settings": SETTINGS, "incidents": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
+        "trainings": {"driftd": [[run.window, run.outcome] for run in done.runs], "schedule": [[each, "promoted"] for each in schedules["schedule"]]},
+        "accuracy": {policy: [1.0 - float(np.mean(each)) for each in found] for policy, found in {"driftd": done.losses, **losses}.items()},
     }  # fmt: skip
+
+
+def summary(name: str, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the means over seeds."""
+    runs = [each["trainings"]["driftd"] for each in found]
+    means = {
+        policy: round(statistics.mean(statistics.mean(each["accuracy"][policy]) for each in found if policy in each["accuracy"]), 4)
+        for policy in found[0]["accuracy"]
+    }  # fmt: skip
+    goal, most = GOALS[name]
+    return {
+        "set": name, "seeds": len(found), "goal": goal, "with at most": most, "trainings": statistics.mean(map(len, runs)),
+        "promoted": statistics.mean(sum(outcome == "promoted" for _, outcome in each) for each in runs), **means,
+        "to the schedule": round(means["driftd"] - means["schedule"], 4), "trainings of each seed": list(map(len, runs)),
+        "incidents of each seed": [each["incidents"] for each in found],
+    }  # fmt: skip
+
+
+COLOURS = {"driftd": "#0b6bcb", "schedule": "#c2410c", "never": "#6b7280", "every window": "#15803d"}
+WIDE, HIGH, LEFT, TOP, GAP, SMOOTH = 960, 260, 56, 40, 74, 8
+
+
+def chart(found: Sequence[dict[str, Any]]) -> str:
+    """Draw accuracy over time, a mean over SMOOTH windows, with a mark at each training, as SVG."""
+    height = TOP + len(found) * (HIGH + GAP)
+    font = 'font-family="system-ui, sans-serif" font-size="12" fill="#1f2937"'
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {height}" width="{WIDE}" height="{height}" {font}>',
+        f'<title>Accuracy over time, a mean over {SMOOTH} windows</title><rect width="{WIDE}" height="{height}" fill="#fff"/>',
+    ]
+    for place, (policy, colour) in enumerate(COLOURS.items()):
+        x = LEFT + place * 150
+        out.append(
+            f'<path d="M{x} 18h26" stroke="{colour}" stroke-width="2.5"/><text x="{x + 32}" y="22">{policy}</text>'
+        )
+    out.append(f'<text x="{WIDE - 16}" y="22" text-anchor="end">marks: trainings; hollow: kept out</text>')
+    for place, each in enumerate(found):
+        out += panel(each, TOP + place * (HIGH + GAP))
+    return "\n".join([*out, "</svg>", ""])
+
+
+def panel(found: dict[str, Any], top: int) -> list[str]:
+    lines = {policy: np.convolve(found["accuracy"][policy], np.ones(SMOOTH) / SMOOTH, "valid") for policy in COLOURS}
+    windows = len(found["accuracy"]["driftd"])
+    low = np.floor(min(line.min() for line in lines.values()) * 20) / 20
+    high = np.ceil(max(line.max() for line in lines.values()) * 20) / 20
+
+    def x(window: float) -> float:
+        return round(LEFT + (WIDE - LEFT - 16) * window / windows, 1)
+
+    def y(value: float) -> float:
+        return round(top + 24 + (HIGH - 24) * float((high - value) / (high - low)), 1)
+
+    runs = found["trainings"]["driftd"]
+    means = ", ".join(f"{policy} {statistics.mean(found['accuracy'][policy]):.4f}" for policy in COLOURS)
+    out = [f'<text x="{LEFT}" y="{top + 14}"><tspan font-weight="600">{found["set"]}</tspan>, {len(runs)} trainings, seed {found["seed"]}: {means}</text>']  # fmt: skip
+    out += [
+        f'<path d="M{LEFT} {y(value)}H{WIDE - 16}" stroke="#e5e7eb"/>'
+        f'<text x="{LEFT - 8}" y="{y(value) + 4}" text-anchor="end">{value:.2f}</text>'
+        for value in np.linspace(low, high, 6)
+    ]
+    out += [
+        f'<text x="{x(window)}" y="{top + HIGH + 34}" text-anchor="middle">{FIRST + window * WINDOW:,}</text>'
+        for window in range(0, windows + 1, 10 * (1 + windows // 100))
+    ]
+    for policy in reversed(COLOURS):
+        points = " ".join(f"{x(window + SMOOTH)},{y(value)}" for window, value in enumerate(lines[policy]))
+        strong = 2.2 if policy == "driftd" else 1.3
+        out.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[policy]}" stroke-width="{strong}" stroke-linejoin="round"/>')  # fmt: skip
+    for policy, line in (("driftd", top + HIGH + 8), ("schedule", top + HIGH + 17)):
+        for window, outcome in found["trainings"][policy]:
+            fill = COLOURS[policy] if outcome == "promoted" else "#fff"
+            out.append(f'<circle cx="{x(window)}" cy="{line}" r="3.2" fill="{fill}" stroke="{COLOURS[policy]}" stroke-width="1.4"/>')  # fmt: skip
+    return out
 
 
 def main() -> None:
@@ -139,17 +213,21 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--sets", nargs="+", default=list(LABELS))
     arguments.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
-    arguments.add_argument("--every-window", action="store_true", help="train after every window as well")
+    arguments.add_argument("--results", type=Path, default=Path(tempfile.gettempdir()) / "driftd-closed-loop.jsonl")
+    arguments.add_argument("--chart", type=Path, default=Path(__file__).parent / "closed_loop.svg")
     given = arguments.parse_args()
+    lines = given.results.read_text().splitlines() if given.results.exists() else []
+    known = {(each["set"], each["seed"]): each for each in map(json.loads, lines) if each["settings"] == SETTINGS}
+    todo = [(name, seed) for name in given.sets for seed in range(given.seeds) if (name, seed) not in known]
     with ProcessPoolExecutor(2) as pool:
-        for name in given.sets:
-            todo = [(name, seed, given.data, given.every_window) for seed in range(given.seeds)]
-            found = list(pool.map(one, todo))
-            means = {
-                key: round(statistics.mean(each[key] for each in found), 4) for key in found[0] if key != "incidents"
-            }
-            goal, most = GOALS[name]
-            print(json.dumps({"set": name, "goal": goal, "with at most": most, **means, "trainings of each seed": [each["trainings"] for each in found], "incidents of seed 0": found[0]["incidents"]}), flush=True)  # fmt: skip
+        for done in as_completed(pool.submit(one, *each, given.data) for each in todo):
+            found = done.result()
+            known[found["set"], found["seed"]] = found
+            with given.results.open("a") as file:
+                file.write(json.dumps(found) + "\n")
+    for name in given.sets:
+        print(json.dumps(summary(name, [known[name, seed] for seed in range(given.seeds)])), flush=True)
+    given.chart.write_text(chart([known[name, 0] for name in given.sets]))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,13 @@ def test_the_daemon_answers_with_the_same_report(browser, site, path):
     assert browser.ask("getComputedStyle(document.querySelector('h1')).fontSize") == "28px"
     wanted = "the disk is full" if path == "/runs/6/report" else "accuracy from 0.910 to 0.912"
     assert wanted in browser.ask("document.body.innerText")
+    if path != "/runs/6/report":
+        assert "900 of the new regime and 210 older ones" in browser.ask("document.body.innerText")
+        files = "[...document.querySelectorAll('[aria-label=\"What the candidate was made of\"] tbody tr')].map(row => row.innerText)"
+        [older, new] = browser.ask(files)
+        assert older.split() == ["first-driftd-0123456789ab.csv", "210", "older"]
+        assert new.startswith(SCRIPT)
+        assert "\\u202egnp.exe" in new
 
 
 @pytest.mark.slow

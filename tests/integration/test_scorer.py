@@ -140,6 +140,31 @@ def test_a_scorer_that_fails_or_is_stopped_harms_nothing_and_a_new_champion_begi
     assert incident.summary == "the model's loss rose from 0.000 to 0.600 on 60 labelled rows"
 
 
+def test_a_model_that_a_run_made_may_be_held_against_its_first_two_windows(with_scorer, tmp_path):
+    kinds = project(with_scorer, tmp_path, command=COMMAND, against="later")
+    kinds.arrive(1, "cd", each=30)
+    assert kinds.answer((1, 1), 1).state == "promoted"
+    for number, value in ((2, 0.5), (3, 0.5), (4, 0.5), (5, 0.0)):
+        kinds.arrive(number, "cd", each=30)
+        said = f'yes \'{{"row": "x", "value": {value}}}\' | head -60 > "$1"'
+        use(kinds, "sh", "-c", said, "sh", "{results}", "{rows}", against="later")
+        scored(kinds)
+    found = tables.scorings.all(kinds.journal, "assignment_id = 2")
+    assert [(each.window, each.loss, each.reference is not None) for each in found] == [
+        (0, 0.0, False), (2, 0.5, False), (3, 0.5, True), (4, 0.5, False), (5, 1.0, False),
+    ]  # fmt: skip
+    [incident] = tables.incidents.all(kinds.journal)
+    assert (incident.kind, incident.window) == ("score", 5)
+    assert incident.summary == "the model's loss rose from 0.500 to 1.000 on 60 labelled rows"
+
+
+def test_the_first_model_is_held_against_what_it_was_accepted_with_all_the_same(with_scorer, tmp_path):
+    kinds = project(with_scorer, tmp_path, command=COMMAND, against="later")
+    arrive(kinds, 1, turned=True)
+    scored(kinds)
+    assert incidents(kinds) == [("score", 1, 1)]
+
+
 def test_windows_of_few_test_rows_are_collected_until_there_are_enough(with_models):
     """After a rise there is no reference, and the losses of more windows than are remembered otherwise make the next."""
     kinds = with_models(1, {"project": {"drift": {"scorer": {"command": COMMAND}}, "window": {"rows": 60}}})
@@ -158,7 +183,7 @@ def test_windows_of_few_test_rows_are_collected_until_there_are_enough(with_mode
     assert tables.scorings.all(kinds.journal)[-1].verdict["armed"]
 
 
-def use(kinds, *command):
+def use(kinds, *command, against="accepted"):
     """Change the scorer."""
-    drift = kinds.settings.drift.model_copy(update={"scorer": Scorer(command=command)})
+    drift = kinds.settings.drift.model_copy(update={"scorer": Scorer(command=command, against=against)})
     kinds.settings = kinds.runner.settings = kinds.settings.model_copy(update={"drift": drift})

@@ -201,6 +201,14 @@ def invoices(tell: Teller) -> None:
     kept = decision(champion=0.91, candidate=0.912, labels={}, guards=[]) | {"sentence": sentence, "verdict": "keep"}
     for part in (kept, *kept["by_regime"].values()):
         del part["bounds"]  # as decisions were before they held any
+    kept["made_of"] = {
+        "rule": "regime + 20%", "new": 900, "older": 210,
+        "sentence": "Made of 1110 rows, as `rows: regime + 20%` has it, 900 of the new regime and 210 older ones.",
+        "files": [
+            {"name": "first-driftd-0123456789ab.csv", "rows": 210, "new": False, "cut": True},
+            {"name": f"{SCRIPT}{TURNED}.csv", "rows": 900, "new": True, "cut": False},
+        ],
+    }  # fmt: skip
     tell.run("drift", "kept", answered([(1, 14, "new")]), incident_id=incident, decision=kept)
     tables.incidents.set(tell.journal, "id = ?", incident, state="unresolved", retry_rows=400)
     assert schema

@@ -80,7 +80,7 @@ class Loop:
         self._started: list[float] = []
         self._trained = 0  # the window up to which the champion, or a candidate that was kept out, has learnt
         self._champion = lab.make(choose(0, None))
-        self._watch = self._watched(self._champion)
+        self._watch = Watch(self._champion.accepted, self._drift)
         self._ahead: dict[int, list[float]] = {}
 
     def run(self, progress: Progress) -> Outcome:
@@ -112,7 +112,8 @@ class Loop:
         return self._ahead[window]
 
     def _watched(self, model: Made) -> Watch:
-        return Watch(model.accepted, self._drift)
+        """Return what looks at the losses of a model that a run has made."""
+        return Watch([] if self._drift.later else model.accepted, self._drift)
 
     def _alarmed(self, window: int, line: dict[str, Any], follower: Follower) -> None:
         if "incident" in line or follower.regime is None:

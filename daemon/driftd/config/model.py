@@ -146,6 +146,8 @@ class Scorer(Section):
     """A program and its arguments, run in the project at the model's own commit; it reads the rows in `{rows}` and writes a result for each into `{results}`."""
     stages: tuple[str, ...] | None = None
     """Stages that are run there with the rows as the dataset; `promote.per_row` is their result."""
+    against: Literal["accepted", "later"] = "accepted"
+    """What the losses of a model that a run made are held against: those that it was `accepted` with, or those of the first two windows `later`, for rows that resemble their neighbours in time."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

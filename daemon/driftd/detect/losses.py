@@ -46,7 +46,7 @@ class Watch:
         self._scored.append((window, losses))
         if self._reference is None:
             collected = [loss for _, each in self._scored for loss in each]
-            if len(collected) >= self._settings.rows_to_watch:
+            if len(collected) >= self._settings.losses_to_watch:
                 self._reference, self._history, self._scored = accepted(collected, self._settings), History(), []
             return None
         done = weigh(self._reference, self._history, losses, self._settings)

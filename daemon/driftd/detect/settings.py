@@ -5,6 +5,7 @@ from driftd.config import Project
 
 BEFORE = 24  # windows before an alarm, and
 AFTER = 12  # from it on, that tell what it was
+LATER = 2  # windows after a model was made, whose losses the next ones are held against
 COLLECTING = "the new regime's rows are being collected"
 
 
@@ -23,6 +24,7 @@ class DriftSettings:
         score: The column with the truth and the one with the model's predictions, where both come with the data.
         labels: Columns that may be null, because labels may come later than their rows.
         scored: Whether the model's losses are looked at beside the rows, for a share of the budget.
+        later: Whether a model that a run made is held against its losses on the first windows after it.
     """
 
     window_rows: int = 500
@@ -34,6 +36,7 @@ class DriftSettings:
     score: tuple[str, str] | None = None
     labels: tuple[str, ...] = ()
     scored: bool = False
+    later: bool = False
 
     @classmethod
     def of(cls, project: Project) -> "DriftSettings":
@@ -49,12 +52,18 @@ class DriftSettings:
             thresholds={column: dict(fixed.items()) for column, fixed in drift.columns.items()},
             score=(drift.score.label, drift.score.prediction) if drift.score else None,
             scored=drift.scorer is not None,
+            later=drift.scorer is not None and drift.scorer.against == "later",
         )
 
     @property
     def rows_to_watch(self) -> int:
         """Rows that a new regime needs before windows are judged against it."""
         return min(self.reference_rows, 8 * self.window_rows)
+
+    @property
+    def losses_to_watch(self) -> int:
+        """Losses that make a reference where there is none: they are one column, and two windows tell their rate."""
+        return min(self.reference_rows, LATER * self.window_rows) if self.later else self.rows_to_watch
 
     @property
     def patience(self) -> int:

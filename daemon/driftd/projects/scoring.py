@@ -142,6 +142,8 @@ class Scorings:
         losses = scoring.losses or []
         if newest is None or newest.id != scoring.assignment_id or not losses:
             self._said(scoring, {"armed": False, "reason": "of a former champion" if losses else "no row was scored"})
+        elif scoring.window == ACCEPTED and newest.cause == "promotion" and self.settings.later:
+            self._said(scoring, {"armed": False, "reason": COLLECTING}, losses=None)
         elif reference is None:
             self._collect(scoring, since)
         else:
@@ -178,7 +180,7 @@ class Scorings:
         )  # fmt: skip
         losses = [loss for each in found for loss in each.losses or ()]
         reference = None
-        if scoring.window == ACCEPTED or len(losses) >= self.settings.rows_to_watch:
+        if scoring.window == ACCEPTED or len(losses) >= self.settings.losses_to_watch:
             reference = self.runner.executor.submit(accept, losses, self.settings).result()
         self._said(scoring, {"armed": False, "reason": COLLECTING}, reference=reference)
 

@@ -83,10 +83,23 @@ def decide(ctx: Context) -> dict[str, Any]:
     compared = row_by_row(ctx, earlier)
     old, new_scores = ctx.results["score"]["scores"], ctx.results["reproduce"]["scores"]
     decision = decided(settings, old, new_scores, compared, earlier)
-    if chosen := ctx.results["snapshot"].get("selection"):
-        decision["made_of"] = chosen
+    decision["made_of"] = ctx.results["snapshot"].get("selection") or _all_rows(ctx.results["snapshot"])
     ctx.log.line(decision["sentence"])
     return decision
+
+
+def _all_rows(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """Say what a candidate is made of where nothing was chosen."""
+    files, new = snapshot["files"], snapshot["batches"]
+    added = (
+        f", {sum(batch['rows'] for batch in new)} rows of windows {new[0]['windows'][0]} to {new[-1]['windows'][1]} among them"
+        if new
+        else ""
+    )
+    return {
+        "rule": "all",
+        "sentence": f"Made of all rows: {files} file{'s' if files > 1 else ''} of {snapshot['dataset']}{added}.",
+    }
 
 
 def new_files(snapshot: dict[str, Any]) -> list[str]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,18 @@ def test_losses_that_explode_are_an_alarm_at_once_and_told_as_they_are():
     assert watched(first, [now])[-1].decay.alarm
     onset, verdict = Watch(first, SETTINGS).weigh(7, now)
     assert (onset, verdict.decay.now, verdict.decay.rows) == (7, 2000.0, 50)
+
+
+def test_two_windows_make_a_reference_where_later_losses_are_asked_for():
+    rng = np.random.default_rng(6)
+    watch = Watch([], replace(SETTINGS, later=True))
+    said = [watch.weigh(window, errors(rng, 50, 0.3 if window < 8 else 0.9)) for window in range(1, 9)]
+    assert said[:-1] == [None] * 7
+    onset, verdict = said[-1]
+    assert onset == 8
+    assert verdict.decay.before == pytest.approx(0.3, abs=0.15)
+    first = Watch([0.0] * 200, replace(SETTINGS, later=True))
+    assert first.weigh(1, errors(rng, 50, 0.3))
 
 
 def test_a_young_reference_grows_and_survives_its_bytes():
