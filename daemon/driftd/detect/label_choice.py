@@ -8,7 +8,6 @@ The same rows give the same picks.
 """
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from zlib import crc32
 
@@ -20,6 +19,7 @@ from driftd.detect.reference import Reference
 from driftd.profile import Layout, systematic
 from driftd.profile.binning import Axis, Floats, Ints
 from driftd.profile.features import Numbers
+from driftd.profile.words import words
 from driftd.readers import Kind, Schema, Span, has_label, read_spans, row_ids
 from driftd.readers.identity import canonical
 
@@ -28,7 +28,6 @@ CANDIDATES = 5  # rows of most worth for each one that is wanted, among which di
 GROUPS = 16  # cells of an axis are brought together to so many of about equal mass
 LEAST = 0.01  # worth of a row that is like the reference: where none is worth more, distance alone decides
 BUCKETS = 64  # of hashed words, in which texts are compared
-WORD = re.compile(r"\w+")
 
 
 def choose(
@@ -139,9 +138,8 @@ def _points(layout: Layout, pool: pa.RecordBatch, schema: Schema, labels: Sequen
         else:
             kinds.append(values.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)[:, None])
     for name in _texts(schema, labels):
-        words = _words(pool.column(name))
         counts = np.zeros((rows, BUCKETS))
-        for row, each in enumerate(words):
+        for row, each in enumerate(words(pool.column(name))):
             np.add.at(counts[row], [crc32(word.encode()) % BUCKETS for word in each], 1.0)
         points.append(counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-12) * np.sqrt(0.5))
     return np.hstack(points), np.hstack(kinds)
@@ -156,10 +154,6 @@ def _ranks(values: Numbers, rows: int) -> Floats:
     return ranks
 
 
-def _words(column: pa.Array) -> list[list[str]]:
-    return [WORD.findall((text or "").lower()) for text in column.to_pylist()]
-
-
 def _texts(schema: Schema, labels: Sequence[str]) -> list[str]:
     return [name for name in schema.of_kind(Kind.TEXT) if name not in labels]
 
@@ -172,8 +166,8 @@ def _new_words(
     known: dict[str, set[str]] = {name: set() for name in moved}
     for batch in read_spans(before if moved else (), schema):
         for name in moved:
-            known[name].update(word for text in _words(batch.column(name)) for word in text)
-    return {name: _share_of_new(_words(pool.column(name)), known[name]) for name in moved if known[name]}
+            known[name].update(word for text in words(batch.column(name)) for word in text)
+    return {name: _share_of_new(words(pool.column(name)), known[name]) for name in moved if known[name]}
 
 
 def _share_of_new(texts: Sequence[Sequence[str]], known: Collection[str]) -> Floats:
