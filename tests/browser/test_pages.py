@@ -11,7 +11,13 @@ from support.seeded import LONG, QUOTES, SCRIPT, SIGNALS, TURNED
 # each page of the seeded state, and what it must say
 PAGES = {
     "/": ["(sudden)", "addresses", "invoices", "orders", "sensors", "v2.0.0", "of the way to an alarm"],
-    "/projects/addresses": ["v2.0.0", "text (0.68), entities (0.50)", "of the way to an alarm"],
+    "/projects/addresses": [
+        "v2.0.0",
+        "text (0.68), entities (0.50)",
+        "of the way to an alarm",
+        "Loss of the model",
+        "against 0.028, 29% of the way to an alarm; 96 labelled rows of window 22",
+    ],
     "/projects/invoices": [
         "sudden",
         "amount is null in 40 % of the rows",

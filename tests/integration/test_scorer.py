@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from driftd.config.model import Scorer
+from driftd.detect.settings import COLLECTING
 from driftd.journal import tables
+from driftd.observe import views
+from driftd.observe.views.losses import LossesView
 from driftd.projects.scoring import Scorings
 from support.project import copy_project, tool
 from support.retraining import Retraining
@@ -82,6 +85,18 @@ def test_labels_that_turn_round_are_an_incident_while_the_rows_stay(with_scorer,
     assert [each.window for each in found] == [0, *range(1, QUIET + 1), QUIET + 2, QUIET + 3]  # one has no labels
     assert [each.loss for each in found] == [0.0] * (QUIET + 1) + [1.0, 1.0]
     assert all(10 < each.rows < 40 for each in found[1:])  # of 60 the stages test some
+    champion = views.project(kinds.journal, "kinds")
+    assert (champion.loss.window, champion.loss.loss, champion.loss.before, champion.loss.level) == (
+        QUIET + 3,
+        1.0,
+        None,
+        None,
+    )
+    assert champion.loss.reason == COLLECTING
+    rows = [each.rows for each in found[1:]]
+    assert champion.champion.losses == LossesView(
+        windows=QUIET + 2, rows=sum(rows), loss=pytest.approx(sum(rows[-2:]) / sum(rows))
+    )
     assert tables.incidents.get(kinds.journal, 1).summary.startswith("the model's loss rose from 0.000 to 1.000 on")
     assert tables.projects.get(kinds.journal, "kinds").detail["collecting"] == {"from": QUIET + 2}
 

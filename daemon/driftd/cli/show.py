@@ -139,6 +139,7 @@ def _show_model(model: "ModelView") -> None:
         "made": output.clock(model.created_at) + (f" by run {model.run}" if model.run else ""),
         "digest": model.digest,
         "added data": ", ".join(model.batches),
+        "loss": model.losses and f"{output.score(model.losses.loss)} on {model.losses.rows} labelled rows of {model.losses.windows} windows while in production",
     })  # fmt: skip
     if model.assignments:
         output.say("")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from driftd.cli.state import State
     from driftd.observe.views import ModelView, ProjectView
+    from driftd.observe.views.losses import LossView
     from driftd.observe.views.overview import HeldView, ProbationView, SeasonView
 
 PATIENCE = 2.0  # seconds that the daemon has to say what troubles it
@@ -109,6 +110,7 @@ def _show(view: "ProjectView", problem: str | None) -> None:
         "  hooks": champion and _hooks(champion),
         "  season": view.season and _season(view.season),
         "  evidence": _evidence(view),
+        "  loss": view.loss and _loss(view.loss),
         "  data": f"{view.files.get('admitted', 0)} files, {view.rows} rows, {view.windows} windows; last {output.ago(view.last_file_at)}",
         "  waiting": f"{view.windows_waiting} windows" if view.windows_waiting else None,
         "  quarantine": output.text(f"{refused} files; see `driftd quarantine list`", "yellow") if refused else None,
@@ -133,6 +135,16 @@ def against(on: "SeasonView") -> str:
         if on.left_in
         else "held against the usual reference, as nothing of it is kept yet"
     )
+
+
+def _loss(loss: "LossView") -> str:
+    from driftd.cli import output
+
+    said = f"{output.score(loss.loss)} on {loss.rows} labelled rows of window {loss.window}"
+    if loss.level is None:
+        return f"{said}; {loss.reason}"
+    way = "an alarm" if loss.level >= 1 else f"{loss.level:.0%} of the way to an alarm"
+    return f"{said}, against {output.score(loss.before)}: {way}"
 
 
 def _held(held: "HeldView") -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from driftd.journal import Journal, tables
 from driftd.journal.records import Assignment, HookRow, HookState, Model
 from driftd.observe.views.base import LIMIT, View, found, when
+from driftd.observe.views.losses import LossesView, over_all
 
 
 class HookView(View, frozen=True, kw_only=True):
@@ -35,6 +36,7 @@ class ModelView(View, frozen=True, kw_only=True):
     scores: dict[str, float]
     batches: list[str]  # what its run added to the dataset
     assignments: list[AssignmentView]
+    losses: LossesView | None  # on labelled rows while it was in production
 
 
 def models(journal: Journal, project: str, limit: int = LIMIT, before: int | None = None) -> list[ModelView]:
@@ -86,6 +88,7 @@ def _view(journal: Journal, row: Model, champion: int | None) -> ModelView:
         },
         batches=[batch["name"] for batch in (step.result or {}).get("batches", [])] if step else [],
         assignments=[_assignment(journal, each) for each in assigned],
+        losses=over_all(journal, row.id),
     )
 
 

@@ -5,9 +5,11 @@ from typing import Literal
 
 from driftd.journal import Journal, tables
 from driftd.journal.records import ProjectRow
+from driftd.observe.views import losses
 from driftd.observe.views.base import View, found, when
 from driftd.observe.views.incidents import IncidentView
 from driftd.observe.views.incidents import incidents as incidents_of
+from driftd.observe.views.losses import LossView
 from driftd.observe.views.models import ModelView, champion
 from driftd.observe.views.runs import RunView
 from driftd.observe.views.runs import view as run_view
@@ -83,6 +85,7 @@ class ProjectView(View, frozen=True, kw_only=True):
     run: RunView | None  # the last one
     held: HeldView | None
     probation: ProbationView | None
+    loss: LossView | None
     last_file_at: datetime | None
 
 
@@ -125,6 +128,7 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
         run=last_run,
         held=_held(row),
         probation=_probation(journal, row.name),
+        loss=losses.last(journal, row.name),
         last_file_at=when(last.admitted_at) if last else None,
     )
 

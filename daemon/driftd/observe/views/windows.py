@@ -60,13 +60,14 @@ def evidence(verdict: dict[str, Any]) -> Evidence:
         quality=verdict.get("quality", False),
         evidence=verdict["evidence"],
         threshold=verdict["threshold"],
-        level=_level(verdict["evidence"], verdict["threshold"]),
+        level=level(verdict["evidence"], verdict["threshold"]),
         columns=[c["name"] for c in moved[:MOVED]],
         problems=list(verdict.get("problems", ())),
     )
 
 
-def _level(value: float, threshold: float) -> float:
+def level(value: float, threshold: float) -> float:
+    """Return how much of the way to an alarm evidence is, on a logarithmic scale."""
     if threshold <= 1 or value <= 1:
         return 0.0
     return round(math.log(min(value, threshold**10)) / math.log(threshold), 4)
