@@ -101,8 +101,8 @@ class Layout:
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
-        """The columns whose terms are counted."""
-        return tuple(self.known)
+        """The columns whose terms are counted, in the order of the features: what is stored comes back in order of names."""
+        return tuple(name for name in dict.fromkeys(feature.column for feature in self.features) if name in self.known)
 
     def _tested(self, ordered: bool) -> Ints:
         return np.array(

@@ -48,6 +48,15 @@ def test_words_of_equal_length_are_told_apart(quiet, change, named) -> None:
     assert named & {column.name for column in found.columns if column.drift}
 
 
+def test_a_stored_reference_judges_by_words_and_entities_as_the_one_in_memory(quiet) -> None:
+    stored = Reference.from_bytes(quiet[1].to_bytes())
+    now = documents()(np.random.default_rng(8), 250)
+    assert stored.layout.sources == quiet[1].layout.sources == ("text", "entities")
+    assert np.array_equal(Profile.of(stored.layout, [now]).terms, Profile.of(quiet[1].layout, [now]).terms)
+    said = step(stored, History(), Profile.of(stored.layout, [now]), SETTINGS)
+    assert not said.verdict.alarm
+
+
 def named(rng, count, *, tied):
     """Sentences about eight names, each of them as often a person as an organisation, or always the same."""
     names = rng.integers(0, 8, count)
