@@ -3,9 +3,10 @@
 import pytest
 
 from driftd.journal import tables
-from driftd.journal.records import HookState, ProbationState, RunState
+from driftd.journal.records import HookState, ProbationState, RequestState, RunState
 from driftd.observe import views
 from driftd.projects.aftermath import Aftermath
+from driftd.projects.answers import Answers
 from driftd.projects.dispatch import Dispatcher
 from driftd.retrain import probation
 from driftd.retrain.processes import Stopped
@@ -119,3 +120,40 @@ def test_a_person_who_rolls_back_does_not_wait_for_a_look(with_models):
     assert [each.state for each in tables.probations.all(kinds.journal)] == [ProbationState.SUPERSEDED]
     dispatch.step()
     assert not dispatch.busy
+
+
+def test_while_the_run_of_an_incident_is_open_no_look_begins_and_nothing_else_does(with_models):
+    kinds = with_models(2, {"retrain": {"cooldown": 0}})
+    kinds.clock.now += 1000  # behind what the project was copied from
+    kinds.arrive(2, "cd", each=150)  # a look is due
+    dispatch = Dispatcher(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    dispatch.stop(0)  # it begins runs and executes none, as if the run's thread had ended at once
+    answers = Answers(kinds.name, kinds.journal, kinds.runner, None, dispatch)
+    assert ask(kinds, answers, "ada") == ask(kinds, answers, "ada") == "incident 1: the run has started"
+    dispatch.step()
+    runs = tables.runs.all(kinds.journal, "ended_at IS NULL")
+    assert [(run.cause, run.incident_id) for run in runs] == [("person", 1)]
+
+
+def test_who_asks_for_a_run_while_a_look_is_open_is_told_what_it_waits_for(with_models):
+    kinds = with_models(2)
+    kinds.arrive(2, "cd", each=150)
+    dispatch = Dispatcher(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    dispatch.stop(0)
+    dispatch.step()
+    [look] = tables.runs.all(kinds.journal, "ended_at IS NULL")
+    assert look.cause == "probation"
+    answers = Answers(kinds.name, kinds.journal, kinds.runner, None, dispatch)
+    assert ask(kinds, answers, "ada") == f"incident 1: waits for the end of run {look.id}"
+    assert [run.id for run in tables.runs.all(kinds.journal, "ended_at IS NULL")] == [look.id]
+
+
+def ask(kinds, answers, by):
+    """Ask for a run, as `driftd trigger` does, and return the answer."""
+    with kinds.journal.write():
+        request = tables.requests.add(
+            kinds.journal, project=kinds.name, kind="trigger", arguments={"by": by}, state=RequestState.WAITING,
+            created_at=kinds.clock(),
+        )  # fmt: skip
+    answers.step()
+    return tables.requests.get(kinds.journal, request).answer["message"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from driftd.config.model import Scorer
-from driftd.detect.settings import COLLECTING
+from driftd.detect.settings import COLLECTING, DriftSettings
 from driftd.journal import tables
 from driftd.observe import views
 from driftd.observe.views.losses import LossesView
@@ -30,19 +30,21 @@ QUIET = 3  # windows before the labels turn round
 
 @pytest.fixture(scope="module")
 def with_scorer(template, tmp_path_factory) -> Path:
-    repository = copy_project(template, tmp_path_factory.mktemp("scorer") / "repository")
+    """The project with a scorer and its first model."""
+    folder = tmp_path_factory.mktemp("scorer")
+    repository = copy_project(template, folder / "repository")
     (repository / "score.py").write_text(SCORE)
     tool(repository, "git", "add", "score.py")
     tool(repository, "git", "commit", "-q", "-m", "A scorer")
-    return repository
+    kinds = Retraining(repository, folder / "state")
+    kinds.first()
+    kinds.journal.close()
+    return folder
 
 
 def project(made, tmp_path, **scorer) -> Retraining:
-    repository = copy_project(made, tmp_path / "repository")
     drift = {"scorer": scorer, "ignore": ["label"]}
-    kinds = Retraining(repository, tmp_path / "state", {"project": {"drift": drift, "window": {"rows": 60}}})
-    kinds.first()
-    return kinds
+    return Retraining.copy(made, tmp_path, {"project": {"drift": drift, "window": {"rows": 60}}})
 
 
 def arrive(kinds, number, *, turned=False, labelled=True):
@@ -66,6 +68,13 @@ def scored(kinds) -> Scorings:
         scorings.step()
         assert scorings.wait(60)
     return scorings
+
+
+def weigh(kinds) -> None:
+    """Weigh what was scored, and score nothing."""
+    scorings = Scorings(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    while scoring := scorings._to_weigh():
+        scorings._weigh(scoring)
 
 
 def incidents(kinds):
@@ -180,19 +189,59 @@ def test_the_first_model_is_held_against_what_it_was_accepted_with_all_the_same(
     assert incidents(kinds) == [("score", 1, 1)]
 
 
+def test_a_full_disk_costs_no_scoring_and_not_the_scorer_s_worktree(with_scorer, tmp_path):
+    kinds = project(with_scorer, tmp_path, command=COMMAND)
+    arrive(kinds, 1)
+    scored(kinds)
+    enough = kinds.settings
+    full = enough.retrain.model_copy(update={"free_disk": 1e18})
+    kinds.settings = kinds.runner.settings = enough.model_copy(update={"retrain": full})
+    arrive(kinds, 2)
+    scored(kinds)
+    run = kinds.answer((1, 2), 1)
+    assert run.state == "failed"
+    assert "are free at" in run.error
+    assert [tree.name for tree in kinds.layout.worktrees.iterdir()] == ["scorer"]
+    assert tables.scorings.count(kinds.journal, "window = 2") == 0
+    assert "scoring-failed" not in {each.kind for each in tables.events.all(kinds.journal)}
+    kinds.settings = kinds.runner.settings = enough
+    scored(kinds)
+    assert [(each.window, each.loss) for each in tables.scorings.all(kinds.journal)] == [(0, 0.0), (1, 0.0), (2, 0.0)]
+
+
+def score(kinds, window, share):
+    """Write what a scorer says of a window: the share of its rows that the model has wrong."""
+    losses = [float(row * share % 1 < share) for row in range(60)]
+    with kinds.journal.write():
+        tables.scorings.add(
+            kinds.journal, project=kinds.name, assignment_id=1, window=window, rows=60, losses=losses, error=None,
+            loss=sum(losses) / 60, scored_at=kinds.clock(),
+        )  # fmt: skip
+
+
+def test_a_rise_is_seen_in_the_order_of_its_windows_where_the_labels_of_the_older_come_later(with_models):
+    kinds = with_models(1, {"project": {"drift": {"scorer": {"command": COMMAND}}, "window": {"rows": 60}}})
+    for number in range(1, 6):
+        kinds.arrive(number, "ab", each=30)
+    for window, share in ((0, 0.2), (1, 0.2), (2, 0.2), (3, 0.2), (5, 0.5), (4, 0.5)):
+        assert not incidents(kinds)  # also window 5 alone is too little
+        score(kinds, window, share)
+        weigh(kinds)
+    assert incidents(kinds) == [("score", 5, 4)]
+    assert tables.projects.get(kinds.journal, "kinds").detail["collecting"] == {"from": 4}
+
+
 def test_windows_of_few_test_rows_are_collected_until_there_are_enough(with_models):
     """After a rise there is no reference, and the losses of more windows than are remembered otherwise make the next."""
     kinds = with_models(1, {"project": {"drift": {"scorer": {"command": COMMAND}}, "window": {"rows": 60}}})
-    scorings = Scorings(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
-    needed, few = scorings.settings.rows_to_watch, 5
+    needed, few = DriftSettings.of(kinds.settings).rows_to_watch, 5
     with kinds.journal.write():
         for window in range(1, needed // few + 3):
             tables.scorings.add(
                 kinds.journal, project=kinds.name, assignment_id=1, window=window, rows=few, loss=0.2,
                 losses=[0.0, 0.0, 0.0, 0.0, 1.0], error=None, scored_at=kinds.clock(),
             )  # fmt: skip
-    while scoring := scorings._to_weigh():
-        scorings._weigh(scoring)
+    weigh(kinds)
     armed = [each.window for each in tables.scorings.all(kinds.journal) if each.reference]
     assert armed == [needed // few]
     assert tables.scorings.all(kinds.journal)[-1].verdict["armed"]

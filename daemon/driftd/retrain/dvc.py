@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from driftd.errors import CommandError, RepositoryError
+from driftd.errors import CommandError, CommandLimitError, CommandTimeoutError, RepositoryError
 from driftd.retrain import processes
 from driftd.retrain.limits import NONE, Limits
 from driftd.retrain.log import RunLog
@@ -58,6 +58,8 @@ class Dvc:
         for words in (("checkout", "--force"), ("pull", "--force")):
             try:
                 self(root, *words)
+            except (CommandLimitError, CommandTimeoutError):
+                raise
             except CommandError as error:
                 self.log.line(f"  not everything is there: {_reason(error.output)}")
             else:
