@@ -8,6 +8,7 @@ import pytest
 
 from support.project import copy_project, make_project
 from support.retraining import Retraining
+from support.running import Kinds
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,15 @@ def two_models(one_model, tmp_path_factory) -> Path:
     kinds.answer((1, 1), 1)
     kinds.journal.close()
     return folder
+
+
+@pytest.fixture(scope="session")
+def watched(template, tmp_path_factory) -> Path:
+    """A folder in which a daemon has made the first model, and has stopped."""
+    kinds = Kinds(tmp_path_factory.mktemp("watched"), template)
+    with kinds.daemon():
+        kinds.wait_for_model()
+    return kinds.folder
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.daemon import wait_until
-from support.project import copy_project, tool
+from support.project import tool
 from support.running import RETRAIN, Kinds, left_over
 
 pytestmark = pytest.mark.slow
@@ -24,25 +24,17 @@ GATE = """
 
 
 @pytest.fixture(scope="module")
-def gated(template, tmp_path_factory):
-    repository = copy_project(template, tmp_path_factory.mktemp("gated") / "repository")
-    stages = repository / "stages.py"
-    stages.write_text(stages.read_text().replace("def train():\n", f"def train():{GATE}"))
-    tool(repository, "git", "commit", "-q", "-a", "-m", "A stage that can be held up")
-    return repository
-
-
-@pytest.fixture(scope="module")
-def begun(gated, tmp_path_factory):
-    """Its first model is made. Every test gets the folder as it was then, in the same place."""
+def begun(watched, tmp_path_factory):
+    """Its first model is made, the next can be held up. Every test gets the folder as it was then, in the same place."""
     folder = tmp_path_factory.mktemp("daemon") / "live"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATE", str(folder / "gate"))
         env = RETRAIN["env"] | {"pass": ["GATE"]}
-        kinds = Kinds(folder, gated, retrain=RETRAIN | {"env": env})
-        with kinds.daemon():
-            kinds.wait_for_model()
+        kinds = Kinds.copy(watched, folder, retrain=RETRAIN | {"env": env})
+        stages = kinds.repository / "stages.py"
+        stages.write_text(stages.read_text().replace("def train():\n", f"def train():{GATE}"))
+        tool(kinds.repository, "git", "commit", "-q", "-a", "-m", "A stage that can be held up")
         shutil.copytree(folder, folder.with_name("begun"), symlinks=True)
         yield kinds
 

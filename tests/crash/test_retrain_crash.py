@@ -3,10 +3,12 @@
 Every case starts from the same bytes in the same place and with the same clock, so that even the commits must be the same.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from driftd.journal import tables
 from driftd.journal.records import RunState
 from driftd.retrain import processes, served
 from support.parts import require
-from support.project import make_project, tool
+from support.project import copy_project, tool
 from support.retraining import Retraining
 
 pytestmark = pytest.mark.slow
@@ -40,21 +42,21 @@ PREPARING = [
     ("trained", "after score"),
 ]
 PUBLISHING = [
-    "before decide",
-    "after decide",
-    "after number",
-    "call served.durable_rename",
-    "return served.make",
-    "after copy",
-    "call git.Git.update",
-    "return git.Git.update",
-    "before commit",
-    "after commit",
-    "call publish.point_link",
-    "return publish.point_link",
-    "after point",
-    "call finish.promote",
-    "return finish.promote",
+    ("scored", "before decide"),
+    ("scored", "after decide"),
+    ("scored", "after number"),
+    ("scored", "call served.durable_rename"),
+    ("scored", "return served.make"),
+    ("scored", "after copy"),
+    ("copied", "call git.Git.update"),
+    ("copied", "return git.Git.update"),
+    ("copied", "before commit"),
+    ("copied", "after commit"),
+    ("copied", "call publish.point_link"),
+    ("copied", "return publish.point_link"),
+    ("copied", "after point"),
+    ("copied", "call finish.promote"),
+    ("copied", "return finish.promote"),
 ]
 FIRST = [
     "after prepare",
@@ -64,13 +66,13 @@ FIRST = [
     "return publish.point_link",
 ]
 RECALL = [
-    "before snapshot",
-    "log Running stage 'evaluate'",
-    "before score",
-    "after decide",
-    "return git.Git.update",
-    "return publish.point_link",
-    "return finish.recall",
+    ("returned", "before snapshot"),
+    ("returned", "log Running stage 'evaluate'"),
+    ("returned", "before score"),
+    ("weighed", "after decide"),
+    ("weighed", "return git.Git.update"),
+    ("weighed", "return publish.point_link"),
+    ("weighed", "return finish.recall"),
 ]
 
 
@@ -79,6 +81,7 @@ class Place:
     """One folder with a repository and its state; `save` and `restore` copy all of it, paths stay the same."""
 
     folder: Path
+    server: "subprocess.Popen[str]"
 
     @property
     def kinds(self) -> Retraining:
@@ -91,12 +94,19 @@ class Place:
         shutil.rmtree(self.folder / "live")
         shutil.copytree(self.folder / name, self.folder / "live", symlinks=True)
 
-    def execute(self, run: int, point: str = "", *wrapper: str) -> int:
-        """Execute a run in a process of its own; return how that ended."""
+    def words(self, run: int, point: str) -> list[str]:
         live = self.folder / "live"
-        words = [*wrapper, sys.executable, "-m", "support.killed", live / "repository", live / "state", str(run), point]
-        path = os.pathsep.join(filter(None, [str(SUPPORT), os.environ.get("PYTHONPATH")]))
-        return subprocess.run(words, env={**os.environ, "PYTHONPATH": path}, check=False, timeout=120).returncode
+        return [str(live / "repository"), str(live / "state"), str(run), point]
+
+    def execute(self, run: int, point: str = "") -> int:
+        """Execute a run in a process of its own; return how that ended."""
+        print(json.dumps(self.words(run, point)), file=self.server.stdin, flush=True)
+        return int(self.server.stdout.readline())
+
+    def traced(self, run: int, *strace: str) -> int:
+        """Execute a run below strace."""
+        words = [*strace, sys.executable, "-m", "support.killed", *self.words(run, "")]
+        return subprocess.run(words, env=environment(), check=False, timeout=120).returncode
 
     def outcome(self) -> dict[str, Any]:
         """Return everything that a run leaves behind, but for its log and the times that it took."""
@@ -126,49 +136,75 @@ class Place:
         kinds.runner.clean_up()
         kinds.journal.close()
 
+    def ready(self, name: str, *windows: str, cause: str, **plan: Any) -> None:
+        """Let windows arrive and a run begin, at the time at which all runs are, and save it."""
+        kinds = self.kinds
+        kinds.journal.clock = lambda: 1_700_000_000.0
+        for letters in windows:
+            kinds.arrive(len(tables.windows.all(kinds.journal)) + 1, letters)
+        kinds.start(cause, **plan)
+        kinds.journal.close()
+        self.save(name)
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Place:
-    """`new` has no champion; `begun` has a run to do; `added`, `trained` and `scored` have it done up to there; `returned` has a champion to recall."""
-    place = Place(tmp_path_factory.mktemp("crash"))
-    make_project(place.folder / "live" / "repository")
-    kinds = place.kinds
-    kinds.journal.clock = lambda: 1_700_000_000.0
-    kinds.start("first-model")
-    kinds.journal.close()
-    place.save("new")
-    assert place.execute(1) == 0
-    place.save("first")
-    kinds = place.kinds
-    kinds.journal.clock = lambda: 1_700_000_000.0
-    kinds.arrive(1, "ab")
-    kinds.arrive(2, "cd")
-    kinds.start("drift", windows=[1, 2], regime_from=2)
-    kinds.journal.close()
-    place.save("begun")
-    for step, name in (("snapshot", "added"), ("reproduce", "trained"), ("score", "scored")):
-        assert place.execute(2, f"after {step}") == KILLED
-        place.clean_up()
-        place.save(name)
-    assert place.execute(2) == 0
-    kinds = place.kinds
-    kinds.journal.clock = lambda: 1_700_000_000.0
-    kinds.arrive(3, "ab")
-    kinds.start("recall", windows=[3, 3], regime_from=3, recall=1, alarm=3)
-    kinds.journal.close()
-    place.save("returned")
-    return place
+    def undisturbed(self, run: int) -> dict[str, Any]:
+        assert self.execute(run) == 0
+        end = self.outcome()
+        assert end["tables"][2][run - 1].state is RunState.PROMOTED
+        return end
+
+    def halted(self, begin: str, run: int, **after: str) -> None:
+        """Save a run at the end of each of these steps."""
+        self.restore(begin)
+        for step, name in after.items():
+            assert self.execute(run, f"after {step}") == KILLED
+            self.clean_up()
+            self.save(name)
+
+
+def environment() -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(SUPPORT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
 
 
 @pytest.fixture(scope="module")
-def undisturbed(place) -> dict[str, dict[str, Any]]:
+def server() -> Iterator["subprocess.Popen[str]"]:
+    words = [sys.executable, "-m", "support.killed"]
+    with subprocess.Popen(
+        words, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def made(template, server, tmp_path_factory) -> tuple[Place, dict[str, dict[str, Any]]]:
+    """A place, and how its three runs end undisturbed.
+
+    `new` has no champion; `begun` has a run to do; `added`, `trained`, `scored` and `copied` have it done up to there;
+    `returned` has a champion to recall, and `weighed` has that done up to its scores.
+    """
+    place = Place(tmp_path_factory.mktemp("crash"), server)
+    copy_project(template, place.folder / "live" / "repository")
     ends = {}
-    for name, run in (("new", 1), ("begun", 2), ("returned", 3)):
-        place.restore(name)
-        assert place.execute(run) == 0
-        ends[name] = place.outcome()
-        assert ends[name]["tables"][2][run - 1].state is RunState.PROMOTED
-    return ends
+    place.ready("new", cause="first-model")
+    ends["new"] = place.undisturbed(1)
+    place.ready("begun", "ab", "cd", cause="drift", windows=[1, 2], regime_from=2)
+    ends["begun"] = place.undisturbed(2)
+    place.ready("returned", "ab", cause="recall", windows=[3, 3], regime_from=3, recall=1, alarm=3)
+    ends["returned"] = place.undisturbed(3)
+    place.halted("begun", 2, snapshot="added", reproduce="trained", score="scored", copy="copied")
+    place.halted("returned", 3, score="weighed")
+    return place, ends
+
+
+@pytest.fixture(scope="module")
+def place(made) -> Place:
+    return made[0]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(made) -> dict[str, dict[str, Any]]:
+    return made[1]
 
 
 def resumed(place: Place, run: int) -> dict[str, Any]:
@@ -185,9 +221,9 @@ def test_killed_while_it_prepares(place, undisturbed, begin, point):
     assert resumed(place, 2) == undisturbed["begun"]
 
 
-@pytest.mark.parametrize("point", PUBLISHING)
-def test_killed_while_it_publishes(place, undisturbed, point):
-    place.restore("scored")
+@pytest.mark.parametrize(("begin", "point"), PUBLISHING)
+def test_killed_while_it_publishes(place, undisturbed, begin, point):
+    place.restore(begin)
     assert place.execute(2, point) == KILLED
     assert resumed(place, 2) == undisturbed["begun"]
 
@@ -199,9 +235,9 @@ def test_killed_while_it_makes_the_first_champion(place, undisturbed, point):
     assert resumed(place, 1) == undisturbed["new"]
 
 
-@pytest.mark.parametrize("point", RECALL)
-def test_killed_while_it_recalls_an_earlier_champion(place, undisturbed, point):
-    place.restore("returned")
+@pytest.mark.parametrize(("begin", "point"), RECALL)
+def test_killed_while_it_recalls_an_earlier_champion(place, undisturbed, begin, point):
+    place.restore(begin)
     assert place.execute(3, point) == KILLED
     assert resumed(place, 3) == undisturbed["returned"]
 
@@ -223,7 +259,7 @@ def test_killed_while_dvc_writes_its_lock(place, undisturbed):
 
 
 def test_killed_between_two_references_of_one_promotion(place, undisturbed):
-    place.restore("scored")
+    place.restore("copied")
     assert place.execute(2, "call git.Git.update") == KILLED
     branch = next(line for line in undisturbed["begun"]["refs"].splitlines() if "refs/heads/driftd/" in line).split()
     tool(place.folder / "live" / "repository", "git", "update-ref", branch[0], branch[1])
@@ -231,17 +267,13 @@ def test_killed_between_two_references_of_one_promotion(place, undisturbed):
 
 
 def test_killed_at_every_write_from_the_commit_on(place, undisturbed, tmp_path):
-    place.restore("scored")
-    assert place.execute(2, "after copy") == KILLED
-    shutil.rmtree(place.folder / "copied", ignore_errors=True)
-    place.save("copied")
     calls = "fsync,fdatasync,rename,symlink,symlinkat,unlink,pwrite64"
     points = 0
     for number in range(1, 200, 3):
         place.restore("copied")
         inject = f"inject={calls}:signal=SIGKILL:when={number}"
         strace = (require("strace"), "-o", str(tmp_path / "trace"), "-e", f"trace={calls}", "-e", inject)
-        if (code := place.execute(2, "", *strace)) == 0:
+        if (code := place.traced(2, *strace)) == 0:
             break
         assert code == KILLED
         points += 1

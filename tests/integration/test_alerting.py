@@ -138,10 +138,10 @@ class Monitoring:
 
 
 @pytest.fixture(scope="module")
-def heard(template, tmp_path_factory) -> dict[str, dict[str, Any]]:
+def heard(watched, tmp_path_factory) -> dict[str, dict[str, Any]]:
     """Do to a daemon all that the tests are about, and return what the webhook heard."""
     folder = tmp_path_factory.mktemp("alerting")
-    kinds = Kinds(folder, template, retrain={**RETRAIN, "min_rows": 100_000})  # so that the incident waits
+    kinds = Kinds.copy(watched, folder, retrain={**RETRAIN, "min_rows": 100_000})  # so that the incident waits
     webhook = Webhook()
     with kinds.daemon() as daemon:
         monitoring = Monitoring(folder / "monitoring", daemon.url.removeprefix("http://"), {"url": webhook.url})
@@ -181,8 +181,8 @@ def _faults(kinds: Kinds, daemon: Any, heard: dict[str, dict[str, Any]]) -> None
     fires("DriftdDown")
 
 
-def test_an_alert_of_alertmanager_starts_a_run(template, tmp_path):
-    kinds = Kinds(tmp_path, template)
+def test_an_alert_of_alertmanager_starts_a_run(watched, tmp_path):
+    kinds = Kinds.copy(watched, tmp_path)
     kinds.let_others_ask()
     with kinds.daemon() as daemon:
         kinds.wait_for_model()

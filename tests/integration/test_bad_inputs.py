@@ -25,8 +25,8 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def kinds(template, tmp_path_factory):
-    kinds = Kinds(tmp_path_factory.mktemp("bad"), template)
+def kinds(watched, tmp_path_factory):
+    kinds = Kinds.copy(watched, tmp_path_factory.mktemp("bad"))
     with kinds.daemon() as daemon:
         kinds.wait_for_model()
         for name, (content, _) in REFUSED.items():

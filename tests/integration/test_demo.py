@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.daemon import http_get, wait_until
-from support.project import tool
+from support.project import share_cache, tool
 
 pytestmark = pytest.mark.slow
 
@@ -120,7 +120,7 @@ def test_a_tag_brings_back_the_very_bytes_that_the_pointer_serves(kept, tmp_path
     clone = tmp_path / "clone"
     tool(tmp_path, "git", "clone", "-q", str(kept.folder), str(clone))
     tool(clone, "git", "checkout", "-q", "addresses@v2.0.0")
-    tool(clone, "dvc", "cache", "dir", "--local", str(kept.folder / ".dvc" / "cache"))
+    share_cache(kept.folder, clone)
     tool(clone, "dvc", "checkout", "-q")
     assert kept.project["champion"]["version"] == "v2.0.0"
     assert contents(clone / "model") == kept.served

@@ -233,16 +233,16 @@ CALLED = """
 import sys; from pathlib import Path
 from driftd.projects.aftermath import Aftermath; from support.retraining import Retraining
 kinds = Retraining(Path(sys.argv[1]), Path(sys.argv[2]))
-kinds.clock.now += 1000
+kinds.clock.now += 10_000
 after = Aftermath(kinds.name, kinds.journal, kinds.runner, lambda: None)
 after.step(); after._thread.join()
 """
 
 
-def test_a_daemon_that_is_killed_in_a_hook_calls_it_again_and_the_promotion_stands(started, repository, tmp_path):
+def test_a_daemon_that_is_killed_in_a_hook_calls_it_again_and_the_promotion_stands(back, tmp_path):
     said = tmp_path / "said"
-    kinds = started({"command": ["sh", "-c", f"echo $$ >> {said}; [ $(wc -l < {said}) -gt 1 ] || sleep 600"]})
-    words = [sys.executable, "-c", CALLED, repository, kinds.state_dir]
+    kinds = back({"command": ["sh", "-c", f"echo $$ >> {said}; [ $(wc -l < {said}) -gt 1 ] || sleep 600"]})
+    words = [sys.executable, "-c", CALLED, kinds.repository, kinds.state_dir]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(words, env=env) as daemon:
         wait_until(said.exists, what="the hook is called")
@@ -289,23 +289,26 @@ def test_pushes_to_s3_and_git_let_a_fresh_clone_have_data_and_model(started, rep
     assert len(list((clone / "data").iterdir())) == 2
 
 
+ALIAS = """
+import json, sys
+from mlflow.tracking import MlflowClient
+client = MlflowClient(sys.argv[1], sys.argv[1])
+for _ in sys.stdin:
+    print(json.dumps(client.get_model_version_by_alias("kinds", "champion").tags), flush=True)
+"""
+
+
 def test_an_mlflow_alias_is_moved_and_moved_back(started, tmp_path):
     registry = f"sqlite:///{tmp_path}/registry.db"
     kinds = started({"mlflow": {"registry": registry, "model": "kinds"}})
-    seen = []
-    for step in (lambda: None, lambda: promote(kinds), lambda: kinds.runner.roll_back(None)):
-        step()
-        call(kinds, seconds=120)
-        seen.append(alias(registry))
+    call(kinds, seconds=120)
+    words, seen = [sys.executable, "-c", ALIAS, registry], []
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        for step in (lambda: None, lambda: promote(kinds), lambda: kinds.runner.roll_back(None)):
+            step()
+            call(kinds, seconds=120)
+            print(file=client.stdin, flush=True)
+            seen.append(json.loads(client.stdout.readline()))
+        client.stdin.close()
     assert {state for *_, state in states(kinds)} == {HookState.DONE}, tables.hooks.all(kinds.journal)
     assert [each["driftd.version"] for each in seen] == ["v1.0.0", "v2.0.0", "v1.0.0"]
-
-
-def alias(registry: str) -> dict[str, str]:
-    code = (
-        "import json, sys; from mlflow.tracking import MlflowClient; client = MlflowClient(sys.argv[1], sys.argv[1]);"
-        "print(json.dumps(client.get_model_version_by_alias('kinds', 'champion').tags))"
-    )
-    return dict(
-        json.loads(subprocess.run([sys.executable, "-c", code, registry], capture_output=True, check=True).stdout)
-    )

@@ -10,7 +10,7 @@ from driftd import adopt
 from driftd.adopt import project
 from driftd.errors import CommandError, UsageError
 from driftd.share import share_dir
-from support.pipeline import attempt, stages_that_ran
+from support.pipeline import SMALL, attempt, set_params, stages_that_ran
 from support.project import BIN, tool
 
 pytestmark = pytest.mark.slow
@@ -76,6 +76,7 @@ def test_a_remote_is_meant_from_where_the_person_stands(made):
 
 def test_dvc_repro_needs_no_daemon_and_runs_nothing_twice(made):
     folder, _ = made
+    set_params(folder, **SMALL)  # that the whole model is worth its time, the demo shows
     first = attempt(folder, "dvc", "repro")
     assert stages_that_ran(first.stdout) == ["preprocess", "train", "evaluate"], first.stderr
     again = attempt(folder, "dvc", "repro")

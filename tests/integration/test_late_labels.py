@@ -34,9 +34,11 @@ def held(kinds):
     return view["held"] or {"gate": None, "reason": ""}
 
 
-def test_a_drift_waits_for_labels_and_runs_once_they_are_there(template, tmp_path):
+def test_a_drift_waits_for_labels_and_runs_once_they_are_there(watched, tmp_path):
     source = {"path": str(tmp_path / "incoming"), "scan_every": 1, "settle": 0.2, "labels": "labels"}
-    kinds = Kinds(tmp_path, template, source=source, key="n", retrain=RETRAIN | {"min_labels": 200, "to_label": 120})
+    kinds = Kinds.copy(
+        watched, tmp_path, source=source, key="n", retrain=RETRAIN | {"min_labels": 200, "to_label": 120}
+    )
     arrived = {number: lines(kinds, number, "cd") for number in range(1, 6)}
     with kinds.daemon():
         kinds.wait_for_model()

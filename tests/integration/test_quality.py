@@ -10,8 +10,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def kinds(template, tmp_path_factory):
-    kinds = Kinds(tmp_path_factory.mktemp("quality"), template)
+def kinds(watched, tmp_path_factory):
+    kinds = Kinds.copy(watched, tmp_path_factory.mktemp("quality"))
     with kinds.daemon():
         kinds.wait_for_model()
         yield kinds

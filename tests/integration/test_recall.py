@@ -9,8 +9,7 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import RunState
 from support.adoption import QUIET, rows
-from support.project import BIN, make_project, tool
-from support.retraining import Retraining
+from support.project import BIN, tool
 from support.season import PROMOTE, Season, make_season
 
 pytestmark = pytest.mark.slow
@@ -73,19 +72,18 @@ def test_the_first_model_comes_back_with_its_season_without_a_training(tmp_path)
     assert season.json("verify")["ok"]
 
 
-def promoted_twice(tmp_path):
-    """Return a project whose second champion knows four kinds, and a window of the first two behind it."""
-    kinds = Retraining(make_project(tmp_path / "repository"), tmp_path / "state")
-    kinds.first()
+def promoted_twice(kinds):
+    """Let a second champion know four kinds, and a window of the first two be behind it; return both models."""
     kinds.arrive(1, "abcd")
     kinds.arrive(2, "cd")
     assert kinds.answer((1, 2), regime_from=1).state is RunState.PROMOTED
     kinds.arrive(3, "ab")
-    return kinds, tables.models.all(kinds.journal, order="id")
+    return tables.models.all(kinds.journal, order="id")
 
 
-def test_a_model_that_is_worse_or_lost_is_not_recalled(tmp_path):
-    kinds, [first, second] = promoted_twice(tmp_path)
+def test_a_model_that_is_worse_or_lost_is_not_recalled(with_models):
+    kinds = with_models(1)
+    [first, second] = promoted_twice(kinds)
     kinds.arrive(4, "cd")
     run = kinds.execute(kinds.start("recall", windows=[4, 4], regime_from=4, recall=first.id, alarm=4))
     assert (run.state, run.decision["candidate"]) == (RunState.KEPT, 0.0)

@@ -18,7 +18,7 @@ from support.pipeline import (
     start_repository,
     write_data,
 )
-from support.project import copy_project, tool
+from support.project import copy_project, share_cache, tool
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +123,7 @@ def test_a_champion_of_other_labels_is_scored_on_the_new_rows_in_a_worktree(proj
     rows = (project / "evaluation" / "rows.jsonl").read_text().splitlines()
     worktree = project.parent / "worktree"
     tool(project, "git", "worktree", "add", "-q", "--detach", str(worktree), "HEAD~1")
-    (worktree / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {project}/.dvc/cache\n")
+    share_cache(project, worktree)
     tool(worktree, "git", "checkout", "-q", "main", "--", "data.dvc")
     tool(worktree, "dvc", "checkout", "-q", "data", "model")
     model = {path: path.read_bytes() for path in (worktree / "model").rglob("*") if path.is_file()}

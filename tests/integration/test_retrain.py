@@ -16,7 +16,7 @@ from driftd.journal.files import point
 from driftd.journal.records import ProjectState, RunState
 from driftd.retrain import approval, served
 from driftd.retrain.diff import diff_models
-from support.project import make_project, tool, write_rows
+from support.project import make_project, share_cache, tool, write_rows
 from support.retraining import Retraining, contents
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def model_at(repository: Path, name: str, clone: Path) -> dict[str, bytes]:
     """Return the model that a person gets with `git checkout` and `dvc checkout` in a clone with the same cache."""
     tool(repository, "git", "clone", "-q", str(repository), str(clone))
     tool(clone, "git", "checkout", "-q", name)
-    tool(clone, "dvc", "cache", "dir", "--local", str(repository / ".dvc" / "cache"))
+    share_cache(repository, clone)
     tool(clone, "dvc", "checkout", "-q")
     return contents(clone / "model", (clone / "model").rglob("*"))
 
@@ -97,8 +97,9 @@ def test_the_first_champion_is_made_where_there_is_none(tmp_path):
     assert model_at(repository, "kinds@v1.0.0", tmp_path / "clone") == kinds.served()
 
 
-def test_a_better_candidate_goes_into_production(kinds, repository, tmp_path):
-    kinds.first()
+def test_a_better_candidate_goes_into_production(with_models, tmp_path):
+    kinds = with_models(1)
+    repository = kinds.repository
     before = kinds.served()
     kinds.arrive(1, "ab")
     kinds.arrive(2, "abcd")
@@ -153,11 +154,25 @@ def test_a_person_who_works_in_the_repository_is_left_alone(kinds, repository):
     assert not (repository / "hooked").exists()
 
 
-def test_the_champion_stays_where_nothing_was_gained(with_models):
-    kinds = with_models(1)
-    repository = kinds.repository
+@pytest.fixture(scope="module")
+def kept_once(one_model, tmp_path_factory) -> Path:
+    """A project whose first candidate has brought nothing."""
+    folder = tmp_path_factory.mktemp("kept-once")
+    kinds = Retraining.copy(one_model, folder)
     kinds.arrive(1, "ab")
-    run = kinds.answer((1, 1), 1)
+    kinds.answer((1, 1), 1)
+    kinds.journal.close()
+    return folder
+
+
+@pytest.fixture
+def kept(kept_once, tmp_path) -> Retraining:
+    return Retraining.copy(kept_once, tmp_path)
+
+
+def test_the_champion_stays_where_nothing_was_gained(kept):
+    kinds, repository = kept, kept.repository
+    run = tables.runs.all(kinds.journal, order="id")[-1]
     assert run.state is RunState.KEPT
     assert run.decision["sentence"].startswith("The champion stays")
     assert set(tags(repository)) == {"kinds@v1.0.0", "kinds#prod#1"}
@@ -165,10 +180,8 @@ def test_the_champion_stays_where_nothing_was_gained(with_models):
     assert kinds.layout.current.readlink() == Path("v1.0.0")
 
 
-def test_rows_of_a_kept_run_come_again_with_the_next(with_models):
-    kinds = with_models(1)
-    kinds.arrive(1, "ab")
-    kinds.answer((1, 1), 1)
+def test_rows_of_a_kept_run_come_again_with_the_next(kept):
+    kinds = kept
     kinds.arrive(2, "cd")
     run = kinds.answer((1, 2), 2)
     assert run.state is RunState.PROMOTED, run.error
@@ -258,11 +271,10 @@ def test_a_rollback_serves_the_older_bytes_again_and_back(with_models):
 
 
 def test_a_copy_that_was_cleaned_away_is_made_again_from_dvc(with_models):
-    kinds = with_models(1, {"promote": {"keep_models": 1}})
-    first = kinds.served()
-    for number, pair in enumerate(("cd", "ef"), 1):
-        kinds.arrive(number, pair)
-        assert kinds.answer((number, number), number).state is RunState.PROMOTED
+    kinds = with_models(2, {"promote": {"keep_models": 1}})
+    first = contents(kinds.layout.models / "v1.0.0", (kinds.layout.models / "v1.0.0").rglob("*"))
+    kinds.arrive(2, "ef")
+    assert kinds.answer((2, 2), 2).state is RunState.PROMOTED
     assert sorted(path.name for path in kinds.layout.models.iterdir()) == ["current", "v2.0.0", "v3.0.0"]
     kinds.runner.roll_back("kinds@v1.0.0")
     assert kinds.served() == first
@@ -369,11 +381,10 @@ def test_a_candidate_that_is_worse_or_loses_a_guarded_label_is_kept_out(with_mod
     assert kinds.served() == before
 
 
-def test_each_candidate_against_the_same_champion_must_be_surer(with_models):
-    kinds = with_models(1)
-    for number in (1, 2):
-        kinds.arrive(number, "ab")
-        kinds.answer((number, number), number)
+def test_each_candidate_against_the_same_champion_must_be_surer(kept):
+    kinds = kept
+    kinds.arrive(2, "ab")
+    kinds.answer((2, 2), 2)
     kinds.arrive(3, "cd")
     last = kinds.answer((1, 3), 3)
     levels = [run.decision["interval"]["confidence"] for run in tables.runs.all(kinds.journal)[1:]]

@@ -7,7 +7,7 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import RunState
 from driftd.retrain.processes import Stopped
-from support.project import make_project, tool
+from support.project import make_project, share_cache, tool
 from support.retraining import Retraining
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ def dataset(kinds, version):
     """Return the files of a version's dataset with the kinds of their rows, as a person checks them out."""
     clone = kinds.state_dir.parent / version
     tool(kinds.repository, "git", "worktree", "add", "-q", "--detach", str(clone), f"kinds@{version}")
-    tool(clone, "dvc", "cache", "dir", "--local", str(kinds.repository / ".dvc" / "cache"))
+    share_cache(kinds.repository, clone)
     tool(clone, "dvc", "checkout", "-q", "data.dvc" if (clone / "data.dvc").exists() else "rows.csv.dvc")
     found = {}
     for path in sorted([*clone.glob("data/*"), *clone.glob("rows.csv")]):

@@ -25,8 +25,8 @@ def held(kinds):
     return view["held"] and view["held"]["gate"]
 
 
-def test_a_changed_base_then_a_gate_with_its_time_then_rows_without_labels(template, tmp_path):
-    kinds = Kinds(tmp_path, template, retrain=RETRAIN | {"on_base": True, "cooldown": "1h"})
+def test_a_changed_base_then_a_gate_with_its_time_then_rows_without_labels(watched, tmp_path):
+    kinds = Kinds.copy(watched, tmp_path, retrain=RETRAIN | {"on_base": True, "cooldown": "1h"})
     with kinds.daemon() as daemon:
         kinds.wait_for_model()
         (kinds.repository / "stages.py").write_text("# better\n" + (kinds.repository / "stages.py").read_text())
@@ -76,8 +76,8 @@ def post(daemon, document, path="/api/v1/alerts?project=kinds", word="a long wor
         return error.code, json.load(error)
 
 
-def test_alertmanager_asks_for_a_run_once(template, tmp_path):
-    kinds = Kinds(tmp_path, template)
+def test_alertmanager_asks_for_a_run_once(watched, tmp_path):
+    kinds = Kinds.copy(watched, tmp_path)
     kinds.let_others_ask()
     with kinds.daemon() as daemon:
         kinds.wait_for_model()

@@ -109,10 +109,12 @@ def rows(first: int, last: int) -> str:
 
 
 def make_environment(folder: Path) -> None:
-    """Make what `python -m venv .venv` and pip make."""
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    words = ["install", "-q", "--disable-pip-version-check", "--only-binary=:all:", SKLEARN, "pyyaml"]
-    if subprocess.run([str(folder / "bin" / "pip"), *words], check=False).returncode:
+    """Make what `python -m venv .venv` and pip make, but for pip itself and byte code that nobody runs."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
+    if subprocess.run(
+        [*pip, "install", "-q", "--no-compile", "--only-binary=:all:", SKLEARN, "pyyaml"], check=False
+    ).returncode:
         lacking(f"{SKLEARN} cannot be installed: no package index is reached")
 
 

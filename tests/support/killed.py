@@ -2,15 +2,20 @@
 
     python -m support.killed REPOSITORY STATE_DIR RUN POINT
 
+Without words it reads such words from standard input, as a list in JSON on each line, executes each in a fork of its own, and
+says how that ended: most of what such a process costs is the start of Python.
+
 POINT is `before STEP` or `after STEP` (around the write that says that the step is done), the name of a function at whose
 call or return it dies (`call publish.point_link`, `return git.Git.update`), or `log TEXT` (when the run's log has the text).
 """
 
 import importlib
+import json
 import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 
 from driftd.retrain import runner
@@ -60,10 +65,29 @@ def watch(log: Path, text: str) -> None:
     die()
 
 
-if __name__ == "__main__":
-    repository, state_dir, run_id, point = sys.argv[1:]
+def execute(repository: str, state_dir: str, run_id: str, point: str) -> None:
     retraining = Retraining(Path(repository), Path(state_dir))
     retraining.journal.clock = retraining.runner.clock = lambda: 1_700_000_000.0
     if point:
         arm(retraining, int(run_id), *point.split(" ", 1))
     retraining.execute(int(run_id))
+
+
+def serve() -> None:
+    for line in sys.stdin:
+        if (child := os.fork()) == 0:
+            os.dup2(2, 1)
+            try:
+                execute(*json.loads(line))
+            except BaseException:  # noqa: BLE001  # it must not go on with its parent's work
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    if words := sys.argv[1:]:
+        execute(*words)
+    else:
+        serve()

@@ -115,5 +115,10 @@ def make_project(repository: Path, *, source: str = "data", reproduce: bool = Tr
     return repository
 
 
+def share_cache(repository: Path, other: Path) -> None:
+    """Let a clone or a worktree use the cache of a repository: what `dvc cache dir --local` writes, without its second."""
+    (other / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {repository}/.dvc/cache\n")
+
+
 def copy_project(template: Path, repository: Path) -> Path:
     return Path(shutil.copytree(template, repository, symlinks=True))

@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from support.daemon import Daemon, wait_until, write_settings
-from support.project import BIN, copy_project, write_rows
+from support.project import BIN, copy_project, tool, write_rows
 
 PROMOTE = {
     "metric": "scores.json:accuracy",
@@ -32,6 +33,15 @@ class Kinds:
         self.incoming.mkdir()
         self.sections = sections
         self.settings = write_settings(folder, {"kinds": self.project(**sections)})
+
+    @classmethod
+    def copy(cls, watched: Path, folder: Path, **sections: Any) -> Self:
+        """Copy a folder whose daemon has stopped, and whose first model no files have followed."""
+        kinds = cls(folder, watched / "repository", **sections)
+        left = shutil.ignore_patterns("worktrees")  # they know where their repository was
+        shutil.copytree(watched / "state", folder / "state", symlinks=True, ignore=left)
+        tool(kinds.repository, "git", "worktree", "prune")
+        return kinds
 
     def project(self, **sections: Any) -> dict[str, Any]:
         return {
