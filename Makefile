@@ -35,7 +35,7 @@ fast: $(READY)
 	$(BIN)/pytest -q -m "not slow" -n 2 tests/unit tests/contract
 
 test: $(READY)  ## all tests; those that miss a part of the machine are skipped with its name
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 demo: $(READY)  ## the whole loop on real data; `.venv/bin/driftd demo --keep DIR` leaves it running for a look around
 	$(BIN)/driftd demo

@@ -10,6 +10,20 @@ from support.project import copy_project, make_project
 from support.retraining import Retraining
 from support.running import Kinds
 
+# The files that take longest, which begin first, so that no worker is left with one of them alone at the end.
+LONGEST = (
+    "test_demo", "test_adopt", "test_retrain_crash", "test_kept_out", "test_backtest", "test_retrain", "test_retrain_faults",
+    "test_hooks", "test_reference_pipeline", "test_recall", "test_training_rows", "test_gc", "test_init", "test_probation",
+    "test_intake_crash", "test_daemon_crash", "test_boot", "test_alerting", "test_triggers_and_gates", "test_reference_stages",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Let those files come first, then the other slow ones; the quick tests fill what is left at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (item.path not in slow, places.get(item.path.stem, len(LONGEST))))
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory) -> Path:

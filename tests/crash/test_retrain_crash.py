@@ -6,6 +6,7 @@ Every case starts from the same bytes in the same place and with the same clock,
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import RunState
 from driftd.retrain import processes, served
+from support.killed import TRACED
 from support.parts import require
 from support.project import copy_project, tool
 from support.retraining import Retraining
@@ -105,8 +107,15 @@ class Place:
 
     def traced(self, run: int, *strace: str) -> int:
         """Execute a run below strace."""
-        words = [*strace, sys.executable, "-m", "support.killed", *self.words(run, "")]
-        return subprocess.run(words, env=environment(), check=False, timeout=120).returncode
+        print(json.dumps(self.words(run, TRACED)), file=self.server.stdin, flush=True)
+        pid = int(self.server.stdout.readline())
+        with subprocess.Popen([*strace, "-p", str(pid)], stderr=subprocess.PIPE, text=True) as tracer:
+            attached = tracer.stderr.readline()
+            assert "attached" in attached, attached
+            os.kill(pid, signal.SIGCONT)
+            ended = int(self.server.stdout.readline())
+            tracer.communicate()
+        return ended
 
     def outcome(self) -> dict[str, Any]:
         """Return everything that a run leaves behind, but for its log and the times that it took."""

@@ -3,7 +3,8 @@
     python -m support.killed REPOSITORY STATE_DIR RUN POINT
 
 Without words it reads such words from standard input, as a list in JSON on each line, executes each in a fork of its own, and
-says how that ended: most of what such a process costs is the start of Python.
+says how that ended: most of what such a process costs is the start of Python. Where POINT is `traced`, the fork stops itself first,
+and its number is said before, for a strace that lets it go on.
 
 POINT is `before STEP` or `after STEP` (around the write that says that the step is done), the name of a function at whose
 call or return it dies (`call publish.point_link`, `return git.Git.update`), or `log TEXT` (when the run's log has the text).
@@ -21,6 +22,8 @@ from pathlib import Path
 from driftd.retrain import runner
 from driftd.retrain.runner import Runner
 from support.retraining import Retraining
+
+TRACED = "traced"
 
 
 def die(*_ignored: object) -> None:
@@ -75,14 +78,20 @@ def execute(repository: str, state_dir: str, run_id: str, point: str) -> None:
 
 def serve() -> None:
     for line in sys.stdin:
+        *words, point = json.loads(line)
         if (child := os.fork()) == 0:
             os.dup2(2, 1)
             try:
-                execute(*json.loads(line))
+                if point == TRACED:
+                    os.kill(os.getpid(), signal.SIGSTOP)
+                execute(*words, "" if point == TRACED else point)
             except BaseException:  # noqa: BLE001  # it must not go on with its parent's work
                 traceback.print_exc()
                 os._exit(1)
             os._exit(0)
+        if point == TRACED:
+            os.waitpid(child, os.WUNTRACED)
+            print(child, flush=True)  # noqa: T201
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201
 
 

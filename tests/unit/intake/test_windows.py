@@ -131,10 +131,12 @@ def test_windows_are_the_same_whenever_one_looks_and_hold_each_row_once(tmp_path
         journal = Journal.open(tmp_path_factory.mktemp("j") / "journal.db")
         with journal.write():
             tables.projects.add(journal, name="p", state="new", columns=None, detail={})
-        for i, rows in enumerate(files):
-            admit(journal, rows)
-            if i in stops:
-                close_windows(journal, "p", project(size, None), 0.0)
+        first = 0
+        for stop in sorted(stops):
+            admit(journal, *files[first : stop + 1])
+            first = stop + 1
+            close_windows(journal, "p", project(size, None), 0.0)
+        admit(journal, *files[first:])
         close_windows(journal, "p", project(size, None), 0.0)
         windows = tables.windows.all(journal, order="number")
         journal.close()

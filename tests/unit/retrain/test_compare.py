@@ -123,7 +123,7 @@ def test_a_label_of_one_row_may_be_missing_from_a_resample(tmp_path):
 
 @pytest.mark.slow
 @given(order=st.permutations(range(12)), results=st.lists(st.sampled_from([0.0, 1.0]), min_size=12, max_size=12))
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_order_of_lines_changes_nothing(tmp_path_factory, order, results):
     folder = tmp_path_factory.mktemp("rows")
     old = values(folder / "old", [1.0] * 12)
