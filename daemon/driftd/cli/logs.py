@@ -29,12 +29,13 @@ def logs(
     from driftd.journal import tables
     from driftd.journal.layout import Layout
     from driftd.observe import views
+    from driftd.retrain.following import Following
 
     say = _to_terminal() if sys.stdout.isatty() else sys.stdout.buffer.write
     with looking(config) as state:
         path = Layout(state.folder, views.run(state.journal, run).project).run(run) / "log"
         try:
-            file = path.open("rb")
+            file = Following(path)
         except OSError as error:
             raise OperationError(
                 f"{path}: {error.strerror}", remedy="the run has not begun, or its log was removed"
@@ -42,7 +43,7 @@ def logs(
         with file:
             while True:
                 ended = tables.runs.get(state.journal, run).ended_at is not None
-                while block := file.read(1 << 16):
+                for block in file.look():
                     say(block)
                 sys.stdout.flush()
                 if ended or not follow:

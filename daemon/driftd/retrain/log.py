@@ -7,6 +7,8 @@ from pathlib import Path
 
 from driftd.journal.files import make_folder
 
+STEP = b"\n=== "  # what a step begins with
+
 
 class RunLog:
     """Appends lines; commands append their output to the same file."""
@@ -22,4 +24,4 @@ class RunLog:
 
     def step(self, name: str) -> None:
         at = datetime.fromtimestamp(self._clock(), UTC)
-        self.line(f"\n=== {name}  {at:%Y-%m-%d %H:%M:%S} UTC")
+        self.line(f"{STEP.decode()}{name}  {at:%Y-%m-%d %H:%M:%S} UTC")
