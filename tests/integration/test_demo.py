@@ -148,6 +148,18 @@ def test_pages_metrics_and_health_answer(kept):
     assert "addresses" in page.text
 
 
+def test_the_words_that_came_and_went_are_named_and_not_kept(kept):
+    [incident] = kept.json("incidents", "list", "--all")
+    url = kept.json("status")["daemon"]["url"]
+    columns = json.loads(http_get(f"{url}api/v1/incidents/{incident['id']}/explanation").text)["columns"]
+    terms = {each["name"]: {(term["term"], term["label"]) for term in each["terms"]} for each in columns}
+    assert ("ia", "") in terms["text"]
+    assert ("ia", "StateName") in terms["entities"]
+    assert "“ia” as StateName" in http_get(f"{url}incidents/{incident['id']}/explanation").text
+    state = (kept.folder / "state" / "addresses" / folder for folder in ("references", "windows"))
+    assert not any(b"cedar rapids" in path.read_bytes().lower() for folder in state for path in folder.iterdir())
+
+
 def test_a_run_a_model_and_what_differs_are_shown(kept):
     run = kept.json("show", "2")
     assert (run["state"], run["champion"], run["version"]) == ("promoted", "v1.0.0", "v2.0.0")
