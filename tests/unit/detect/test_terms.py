@@ -103,14 +103,6 @@ def test_terms_that_come_in_bursts_are_worth_fewer_rows() -> None:
     assert again.to_bytes() == bursts.to_bytes()
 
 
-def test_a_reference_that_was_stored_judges_the_same(quiet) -> None:
-    stored = Reference.from_bytes(quiet[1].to_bytes())
-    assert stored.layout.sources == quiet[1].layout.sources == ("text", "entities")
-    now = documents(new_surface=0.1)(np.random.default_rng(8), 250)
-    done = [step(each, History(), Profile.of(each.layout, [now]), SETTINGS).verdict for each in (quiet[1], stored)]
-    assert done[0] == done[1]
-
-
 def test_a_change_of_words_alone_has_an_onset(quiet) -> None:
     rng = np.random.default_rng(4)
     draws = [documents()] * 6 + [documents(other_rates=0.3)] * 6
