@@ -13,6 +13,7 @@ from driftd.journal.layout import journal_path
 from driftd.journal.records import IncidentState, Run, RunState
 from driftd.observe import views
 from driftd.projects import incidents
+from driftd.projects import seasons as projects_seasons
 from driftd.projects.loop import ProjectLoop
 from driftd.retrain import finish
 from support import adoption
@@ -236,6 +237,28 @@ def test_a_model_that_is_brought_back_does_not_take_the_season_away(years):
     with years.journal.write():
         finish.bring_back(years.journal, tables.models.get(years.journal, seasonal))
     assert years.project.reference_id == other, "Christmas is over, whatever model is in production"
+
+
+def test_of_a_long_season_every_so_many_windows_tell(years, monkeypatch):
+    monkeypatch.setattr(projects_seasons, "MOST", 1)
+    years.month("2025-12")
+    years.come("2026-01-01 08:00")
+    left = tables.references.get(years.journal, years.seasons[0].left_id)
+    assert (left.rows, left.made_of["windows"], left.armed) == (7 * WINDOW, [1, 14], True)
+
+
+def test_a_rise_of_errors_that_is_older_than_the_season_takes_no_window_of_before(years):
+    for month, shift in A_YEAR[:3]:
+        years.month(month, shift)
+    years.answer()
+    years.come("2026-12-01 08:00", shift=1.0)
+    years.come("2026-12-02 08:00", shift=1.0)
+    first = years.seasons[1].first_window
+    verdict = {"alarm": False, "columns": [], "decay": {"before": 0.1, "now": 0.5, "rows": 100}}
+    with years.journal.write():
+        incidents.harmed(years.journal, "p", first + 1, first - 3, verdict)
+    assert (years.open[0].kind, years.open[0].onset_window) == ("score", first)
+    assert years.project.detail["collecting"] == {"from": first}
 
 
 def ended(years, incident, state):

@@ -3,14 +3,22 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from driftd.journal import tables
-from driftd.journal.records import File, Window
+from driftd.journal.records import File
 from driftd.journal.store import Journal
 from driftd.readers import Span
 
 
-def spans_of(journal: Journal, windows: Iterable[Window], labels: Path | None = None) -> list[Span]:
+class Spanning(Protocol):
+    """What has spans of [file id, first row, rows]: a window, or what stands for one."""
+
+    @property
+    def spans(self) -> list[tuple[int, int, int]]: ...
+
+
+def spans_of(journal: Journal, windows: Iterable[Spanning], labels: Path | None = None) -> list[Span]:
     """Return where the rows of windows are, in their order; neighbours in one file are joined.
 
     `labels` is the folder of labels that came later. What is judged is read without it: as it was when it came.

@@ -38,9 +38,12 @@ def alarm(
 ) -> int:
     """Open an incident for an alarm, or add it to the one that is open: one drift is one incident.
 
-    Its kind is drift, or score where only the model's losses have risen.
+    Its kind is drift, or score where only the model's losses have risen. Windows before a season's turn are of no regime after it.
     """
-    collect = {**tables.projects.get(journal, project).detail, "collecting": {"from": onset}}
+    turned = seasons.began(journal, project)
+    if window >= turned:
+        onset = max(onset, turned)
+    collect = {**tables.projects.get(journal, project).detail, "collecting": {"from": max(onset, turned)}}
     tables.projects.set(journal, "name = ?", project, reference_id=None, detail=collect)
     summary = summarise(verdict)
     found = drifting(journal, project)

@@ -93,7 +93,7 @@ class Judge:
             elif verdict["armed"]:
                 quality.recovered(self.journal, self.name)
             if judgement.change is not None:
-                onset = max(seasons.began(self.journal, self.name), window.number - judgement.onset)
+                onset = max(1, window.number - judgement.onset)
                 labels = label_columns(schema, self.labels)
                 kind = incidents.kind_of(judgement.change, verdict, labels)
                 incidents.alarm(self.journal, self.name, kind, window.number, onset, verdict, reference.id)

@@ -4,9 +4,12 @@ A season begins and ends with a window, by the time at which the window's rows c
 rows. Beginning and ending are one write each, after the file that they name.
 """
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from driftd.config import Project
 from driftd.config.seasons import Occurrence, occurrence
@@ -16,15 +19,23 @@ from driftd.errors import DriftdError
 from driftd.journal import Journal, tables
 from driftd.journal.files import write_file
 from driftd.journal.layout import Layout
-from driftd.journal.records import ProjectRow, Season, Window, WindowState
+from driftd.journal.records import ProjectRow, Season, Window
 from driftd.journal.spans import spans_of
 from driftd.projects import incidents
 from driftd.readers import Schema
 from driftd.retrain import seasons
 from driftd.retrain.context import champion
 
-IN_SEASON = "project = ? AND number BETWEEN ? AND ?"
-COUNTED = (WindowState.JUDGED, WindowState.COLLECTED)
+IN_CONTROL = "project = ? AND number BETWEEN ? AND ? AND state IN ('judged', 'collected')"
+MOST = 25  # times reference.rows; of a season with more rows every second, third, ... window tells
+
+
+class Part(NamedTuple):
+    """A window without its verdict, as a season may have many."""
+
+    number: int
+    rows: int
+    spans: list[tuple[int, int, int]]
 
 
 class Seasons:
@@ -87,25 +98,30 @@ class Seasons:
                 window=window.number, reference=now.usual_id, left=left, reason=reason,
             )  # fmt: skip
 
-    def _kept(self, season: Season, last: int) -> list[Window]:
+    def _kept(self, season: Season, last: int) -> list[Part]:
         """Return the windows that tell what the season is like: from the first change in it on, or all."""
-        states = ", ".join("?" * len(COUNTED))
-        where = f"{IN_SEASON} AND state IN ({states})"
-        found = tables.windows.all(self.journal, where, self.name, season.first_window, last, *COUNTED, order="number")
-        alarm = next((each for each in found if (each.verdict or {}).get("alarm")), None)
-        if alarm is None or alarm.verdict is None:
-            return found
-        onset = alarm.number - (alarm.verdict["onset_windows_back"] or 0)
-        return [each for each in found if each.number >= onset]
+        place = (self.name, season.first_window, last)
+        query = f"""
+            SELECT number - coalesce(verdict ->> '$.onset_windows_back', 0) AS onset FROM windows
+            WHERE {IN_CONTROL} AND verdict ->> '$.alarm' ORDER BY number LIMIT 1
+        """  # noqa: S608  # a constant
+        changed = self.journal.rows(query, *place)
+        first = max(season.first_window, changed[0]["onset"]) if changed else season.first_window
+        query = f"SELECT number, rows, spans FROM windows WHERE {IN_CONTROL} AND number >= ? ORDER BY number"  # noqa: S608  # a constant
+        return [
+            Part(row["number"], row["rows"], msgspec.json.decode(row["spans"]))
+            for row in self.journal.rows(query, *place, first)
+        ]
 
-    def _made(self, project: ProjectRow, season: Season, kept: Sequence[Window]) -> tuple[Built | None, str | None]:
+    def _made(self, project: ProjectRow, season: Season, kept: Sequence[Part]) -> tuple[Built | None, str | None]:
         """Make a reference of windows, or say why there is none; then what was left before stays."""
         rows, needed = sum(each.rows for each in kept), self.settings.rows_to_watch
         if rows < needed:
             return None, f"{rows} rows of it were in control, and it takes {needed}"
         schema = Schema.from_json(project.columns or [])
+        some = kept[:: math.ceil(rows / (MOST * self.settings.reference_rows))]
         try:
-            built = self.executor.submit(build, spans_of(self.journal, kept), schema, self.settings, False).result()
+            built = self.executor.submit(build, spans_of(self.journal, some), schema, self.settings, False).result()
         except (DriftdError, OSError) as error:  # the rows may have been removed since
             return None, str(error)
         if not built.armed:
@@ -113,7 +129,7 @@ class Seasons:
         write_file(self.layout.references / _file(season), built.blob)
         return built, None
 
-    def _keep(self, season: Season, kept: Sequence[Window], built: Built) -> int:
+    def _keep(self, season: Season, kept: Sequence[Part], built: Built) -> int:
         made_of: dict[str, Any] = {"windows": [kept[0].number, kept[-1].number], "season": season.name}
         return tables.references.add(
             self.journal, project=self.name, profile=_file(season), rows=built.rows, made_of=made_of,
