@@ -77,11 +77,14 @@ class Years:
         return again
 
     def write(self, when: str, shift: float = 0.0, rows: int = WINDOW, **more: float) -> None:
+        """Put a file of made-up rows into the source at a time."""
+        values = self.random.normal(size=(rows, 2)) + np.array([shift, more.get("y", 0.0)])
+        self.put(when, [[f"{value:.6f}" for value in row] for row in values])
+
+    def put(self, when: str, rows: list[list[str]]) -> None:
         """Put a file into the source, as somebody else does, at a time."""
         self.files += 1
-        values = self.random.normal(size=(rows, 2)) + np.array([shift, more.get("y", 0.0)])
-        table = [[f"{value:.6f}" for value in row] for row in values]
-        write_csv(self.incoming / f"{self.files:05d}.csv", table, at=moment(when))
+        write_csv(self.incoming / f"{self.files:05d}.csv", rows, at=moment(when))
 
     def look(self, when: str) -> None:
         """Let the daemon do at a time, a second later, all that there is to do; to intake its clock has jumped, so it looks twice."""

@@ -8,6 +8,7 @@ import typer
 from driftd.errors import DriftdError, UsageError
 
 if TYPE_CHECKING:
+    from driftd.detect.seasonal import Calendar
     from driftd.detect.settings import DriftSettings
     from driftd.readers import Schema
 
@@ -62,6 +63,18 @@ Threshold = Annotated[
         help="Fixed threshold, such as text.length.psi=0.2, from which a column drifts; may be given again.",
     ),
 ]
+Seasons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--season",
+        metavar="NAME=FROM..TO",
+        help="With --timestamp: a season as in drift.seasons, such as christmas=12-01..12-31; may be given again.",
+    ),
+]
+Timestamp = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="With --season: the column with the time of a row; it is not tested."),
+]
 Truth = Annotated[
     str | None, typer.Option("--label", metavar="COLUMN", help="With --prediction: the column with the truth.")
 ]
@@ -77,6 +90,29 @@ def score(label: str | None, prediction: str | None) -> tuple[str, str] | None:
     if label or prediction:
         raise UsageError("--label and --prediction belong together", remedy="give both, or none")
     return None
+
+
+def calendar(words: list[str] | None, column: str | None) -> "Calendar | None":
+    """Return the seasons of `--season`, with the column that tells when a row came."""
+    if not words and not column:
+        return None
+    if not words or not column:
+        raise UsageError("--season and --timestamp belong together", remedy="give both, or none")
+    from pydantic import ValidationError
+
+    from driftd.config.model import Drift
+    from driftd.config.problems import words as said
+    from driftd.detect.seasonal import Calendar
+
+    parts = [(name, *span.partition("..")) for name, _, span in (word.partition("=") for word in words)]
+    try:
+        drift = Drift.model_validate(
+            {"seasons": [{"name": name, "from": first, "to": last} for name, first, _, last in parts]}
+        )
+    except ValidationError as error:
+        why = "; ".join(said(problem) for problem in error.errors(include_url=False))
+        raise UsageError(f"--season: {why}", remedy="write it like christmas=12-01..12-31") from error
+    return Calendar(drift.seasons, column)
 
 
 def thresholds(words: list[str] | None) -> dict[str, dict[str, float]]:

@@ -7,14 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from driftd.cli.options import Ignore, Prediction, Threshold, Truth, score, thresholds, watched
+from driftd.cli.options import (
+    Ignore,
+    Prediction,
+    Seasons,
+    Threshold,
+    Timestamp,
+    Truth,
+    calendar,
+    score,
+    thresholds,
+    watched,
+)  # fmt: skip
+from driftd.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
 
+    from driftd.detect.seasonal import Calendar
     from driftd.detect.settings import DriftSettings
     from driftd.detect.tune import Tried
+    from driftd.readers import Schema
 
 ROWS_SHOWN = 4  # alarms whose rows a table of settings names
 
@@ -43,6 +57,8 @@ def replay(
     threshold: Threshold = None,
     label: Truth = None,
     prediction: Prediction = None,
+    season: Seasons = None,
+    timestamp: Timestamp = None,
     tune: Annotated[bool, typer.Option("--tune", help="Try several budgets and floors, and compare them.")] = False,
     change: Annotated[
         list[int] | None, typer.Option(help="With --tune: a row at which the stream is known to change; repeatable.")
@@ -62,17 +78,20 @@ def replay(
         thresholds(threshold),
         score(label, prediction),
     )
+    seasons = calendar(season, timestamp)
+    if seasons and reset is Reset.ROWS:
+        raise UsageError("--season is for --reset daemon", remedy="leave --reset out")
     console = output.console()
     place = output.watched(console, quiet=as_json)
     if tune:
         from driftd.detect.tune import BUDGETS, FLOORS
         from driftd.detect.tune import tune as try_all
 
-        tried = try_all(lambda each: judge(stream, each, reference_rows, reset), settings, change or ())
+        tried = try_all(lambda each: judge(stream, each, reference_rows, reset, seasons), settings, change or ())
         tried = output.track(tried, "settings tried", place, total=len(BUDGETS) * len(FLOORS))
         say_json(each.to_json() for each in tried) if as_json else show_tried(tried, known=len(change or ()))
         return
-    lines = judge(stream, settings, reference_rows, reset)
+    lines = judge(stream, settings, reference_rows, reset, seasons)
     lines = output.track(lines, "rows judged", place, done=lambda line: line.get("row_end"))
     say_json(lines) if as_json else show(lines, console)
 
@@ -84,12 +103,18 @@ def say_json(lines: Iterable[dict[str, Any]]) -> None:
         typer.echo(msgspec.json.encode(line).decode())
 
 
-def judge(stream: Path, settings: "DriftSettings", reference_rows: int, reset: Reset) -> Iterator[dict[str, Any]]:
+def judge(
+    stream: Path, settings: "DriftSettings", reference_rows: int, reset: Reset, seasons: "Calendar | None" = None
+) -> Iterator[dict[str, Any]]:
     from driftd.detect.replay import replay_daemon, replay_rows
     from driftd.profile.ahead import prefetched
     from driftd.readers import Span, read, read_spans
 
     schema = watched(stream, settings)
+    columns = schema.columns
+    if seasons is not None:
+        columns = tuple(column for column in columns if column.name != seasons.column)
+        schema = timed(stream, schema, seasons.column)
     batches = (batch.rows for batch in prefetched(read(str(stream), schema)))
     if reset is Reset.ROWS:
         return replay_rows(batches, schema.columns, settings, reference_rows=reference_rows)
@@ -97,7 +122,19 @@ def judge(stream: Path, settings: "DriftSettings", reference_rows: int, reset: R
     def again(first: int, rows: int) -> Iterator["pa.RecordBatch"]:
         return read_spans([Span(str(stream), first, rows)], schema)
 
-    return replay_daemon(batches, schema.columns, settings, reference_rows=reference_rows, again=again)
+    return replay_daemon(batches, columns, settings, reference_rows=reference_rows, again=again, calendar=seasons)
+
+
+def timed(stream: Path, schema: "Schema", name: str) -> "Schema":
+    """Return a schema with the column of times in it."""
+    from driftd.readers import Kind, infer
+
+    whole = infer([str(stream)])
+    found = next((column for column in whole.columns if column.name == name), None)
+    if found is None or found.kind is not Kind.DATETIME:
+        what = f"is {found.kind}, no time" if found else "is not in the stream"
+        raise UsageError(f"--timestamp {name}: this column {what}")
+    return whole.subset([*schema.names, name])
 
 
 def show(lines: Iterable[dict[str, Any]], console: "Console") -> None:
@@ -109,6 +146,9 @@ def show(lines: Iterable[dict[str, Any]], console: "Console") -> None:
     for line in lines:
         if "incident" in line:
             console.print(f"  incident {line['incident']}: {told(line)}")
+            continue
+        if "turn" in line:
+            console.print(f"  row {line['row']}: {turned(line)}")
             continue
         windows += 1
         unarmed += not line["armed"]
@@ -127,6 +167,17 @@ def alarm(line: dict[str, Any]) -> tuple[str, str, str] | None:
     if (decay := line.get("decay")) and decay["alarm"]:
         return "the model's loss rose", "red", f"from {decay['before']:.3f} to {decay['now']:.3f}"
     return ("broken data", "yellow", "; ".join(line["problems"])) if line["quality"] else None
+
+
+def turned(line: dict[str, Any]) -> str:
+    """Say what a season's begin or end changes."""
+    name = f"{line['season']} of {line['year']}"
+    if line["turn"] == "end":
+        return f"{name} has ended; " + (
+            "its rows are kept for the next time" if line["kept"] else "its rows are too few to keep"
+        )
+    against = f"that of {line['against']}" if line["against"] else "the usual reference, as nothing of it is kept yet"
+    return f"{name} has begun, held against {against}"
 
 
 def told(incident: dict[str, Any]) -> str:

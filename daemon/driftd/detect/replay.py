@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,6 +17,9 @@ from driftd.detect.settings import AFTER, COLLECTING, DriftSettings
 from driftd.detect.verdict import Verdict
 from driftd.profile import Profile
 from driftd.profile.features import Column
+
+if TYPE_CHECKING:
+    from driftd.detect.seasonal import Calendar
 
 Window = Sequence[pa.RecordBatch]
 Again = Callable[[int, int], Iterable[pa.RecordBatch]]
@@ -105,15 +108,27 @@ def replay_daemon(
     *,
     reference_rows: int,
     again: Again,
+    calendar: "Calendar | None" = None,
 ) -> Iterator[dict[str, Any]]:
-    """Judge windows; after an alarm those of the new regime are collected until there are enough to go on."""
+    """Judge windows; after an alarm those of the new regime are collected until there are enough to go on.
+
+    With a calendar windows end where its seasons begin or end, and are held against what their season left the last time.
+    """
+    from driftd.detect.seasonal import Seasonal
+
     stream = Stream(iter(batches))
     rows = stream.take(reference_rows)
     if rows is None:
         return
-    follower = Follower(rows, columns, settings, again)
+    follower = Seasonal(rows, columns, settings, again)
     del rows  # they may be large
     while window := stream.take(settings.window_rows):
+        if calendar is not None:
+            season, first = calendar.first(window)
+            whole = pa.Table.from_batches(window)
+            stream.give_back(whole.slice(first).to_batches())
+            window = whole.slice(0, first).to_batches()  # the rest of it is the next one's
+            yield from follower.turn(season)
         yield from follower.judge(window)
     yield from follower.end()
 
@@ -140,7 +155,7 @@ class Follower:
 
     def judge(self, window: Window) -> Iterator[dict[str, Any]]:
         """Take the next window and say what there is to say."""
-        self.position += self._settings.window_rows
+        self.position += sum(batch.num_rows for batch in window)
         self.regime = None
         if self._collected is not None:
             yield from self._collect(self._collected, window)
