@@ -2,8 +2,10 @@
 
 import os
 import random
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -17,7 +19,9 @@ from driftd.projects import seasons as projects_seasons
 from driftd.projects.loop import ProjectLoop
 from driftd.retrain import finish
 from support import adoption
+from support.daemon import write_settings
 from support.project import BIN
+from support.running import Kinds
 from support.season import PROMOTE, make_season
 from support.years import CHRISTMAS, REFERENCE, WINDOW, Years, moment
 
@@ -474,3 +478,37 @@ def test_the_champion_of_christmas_comes_back_with_it_and_the_other_one_after_it
         assert tables.projects.get(people.journal, "p").reference_id == USUAL
     finally:
         people.end()
+
+
+def said(kinds, *words):
+    """Return what a command says, without the breaks of a narrow terminal."""
+    return " ".join(kinds.driftd(*words).split())
+
+
+def test_a_real_daemon_says_which_season_is_on_and_takes_its_end_over(template, tmp_path):
+    today = datetime.now(UTC)
+    season = {"name": "now", "from": f"{today - timedelta(1):%m-%d}", "to": f"{today + timedelta(2):%m-%d}"}
+    drift = {"ignore": ["n"], "seasons": [season]}
+    kinds = Kinds(tmp_path, template, drift=drift)
+    with kinds.daemon() as daemon:
+        kinds.wait_for_model()
+        kinds.drop(1, "ab")
+        kinds.wait_for_event("window-judged")
+        assert "now since window 1, held against the usual reference, as nothing of it is kept yet" in said(
+            kinds, "status"
+        )
+        [seen] = kinds.json("status")["projects"]
+        assert (seen["season"]["name"], seen["season"]["first_window"], seen["season"]["left_in"]) == ("now", 1, None)
+        assert 'driftd_season{project="kinds",season="now"} 1.0' in daemon.get("/metrics").text
+        assert "now is on" in daemon.get("/projects/kinds").text
+        write_settings(tmp_path, {"kinds": kinds.project(drift={"ignore": ["n"]})})
+        daemon.send(signal.SIGHUP)
+        kinds.wait_for_event("settings-taken")
+        kinds.drop(2, "ab")
+        kinds.wait_for_event("season-ended")
+        assert 'driftd_season{project="kinds",season="now"} 0.0' in daemon.get("/metrics").text
+        assert kinds.json("status")["projects"][0]["season"] is None
+        assert "now ended with window 1; nothing new of it is kept: 60 rows of it were in control" in said(
+            kinds, "history", "kinds"
+        )
+    assert kinds.json("verify")["ok"]
