@@ -319,6 +319,20 @@ def test_bytes_that_are_not_utf8_make_a_bad_row(form, tmp_path):
     assert len(good(str(path), form.schema)) == 1999
 
 
+def test_a_row_of_other_bytes_and_the_wrong_number_of_cells_is_one_bad_row(tmp_path):
+    path, schema = tmp_path / "rows.csv", Schema((Column("a", Kind.CATEGORICAL), Column("b", Kind.CATEGORICAL)))
+    rows = [b"a,b\n", *[b"x,y\n"] * 3000]
+    rows[1:5] = [b"caf\xe9\n", b"caf\xe9,y\n", b"x,caf\xe9,z\n", b'"caf\xe9,x",y,z\n']
+    path.write_bytes(b"".join(rows))
+    assert len(good(str(path), schema)) == 2996
+    assert [(each.line, each.reason) for each in bad(str(path), schema)] == [
+        (2, "1 cells where the header has 2"),
+        (3, "column a: b'caf\\xe9' is not a category"),
+        (4, "3 cells where the header has 2"),
+        (5, "3 cells where the header has 2"),
+    ]
+
+
 @plain
 def test_a_byte_order_mark_is_passed_over(form, tmp_path):
     path = Path(form.make(tmp_path, form.rows(20)))

@@ -16,6 +16,7 @@ from driftd.readers.source import NEWLINE, RETURN
 if TYPE_CHECKING:
     from driftd.readers.source import Chunk
 
+PLAIN = bytes(range(128)) + b"?" * 128  # a byte for each byte, so that no place moves
 ATTEMPTS = 20  # at finding the quotes that swallow lines, before all of them are distrusted
 
 
@@ -69,7 +70,7 @@ class Records:
                 self._distrust(self._tail, len(self._data), "a quote opens in this line and is not closed", attempt)
                 continue
             invalid: dict[int, str] = {}
-            table = strings(self._data, self._delimiter, names, partial(_note, invalid))
+            table = self._strings(names, invalid)
             swallowing = [row for row in invalid if self._line_end(self._starts[row]) < self._ends[row]]
             if not swallowing:
                 break
@@ -81,6 +82,18 @@ class Records:
         rows = np.delete(np.arange(len(self._starts)), list(invalid)).tolist()
         kept = pa.array([row not in distrusted for row in rows], pa.bool_())
         return table.filter(kept).combine_chunks(), invalid | distrusted
+
+    def _strings(self, names: list[str], invalid: dict[int, str]) -> Any:
+        """Parse the records; pyarrow hands on none of the wrong number of cells that is not UTF-8, so these are made plain first."""
+        note = partial(_note, invalid)
+        if not _is_utf8(self._data):
+            plain, data = self._data.translate(PLAIN), bytearray(self._data)
+            strings(plain, self._delimiter, names, note)
+            for row in invalid:
+                place = slice(int(self._starts[row]), int(self._ends[row]))
+                data[place] = plain[place]
+            self._data = bytes(data)
+        return strings(self._data, self._delimiter, names, note)
 
     def _line_end(self, start: int) -> int:
         return int(self._line_ends[np.searchsorted(self._line_ends, start, side="right")])
@@ -99,3 +112,11 @@ class Records:
 def _note(invalid: dict[int, str], row: Any) -> str:
     invalid[row.number - 1] = f"{row.actual_columns} cells where the header has {row.expected_columns}"
     return "skip"
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
