@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -151,10 +152,12 @@ def test_pages_metrics_and_health_answer(kept):
 def test_the_words_that_came_and_went_are_named_and_not_kept(kept):
     [incident] = kept.json("incidents", "list", "--all")
     url = kept.json("status")["daemon"]["url"]
-    columns = json.loads(http_get(f"{url}api/v1/incidents/{incident['id']}/explanation").text)["columns"]
+    columns = json.loads(http_get(f"{url}api/v1/incidents/{incident['id']}/explanation").text)
     terms = {each["name"]: {(term["term"], term["label"]) for term in each["terms"]} for each in columns}
     assert ("ia", "") in terms["text"]
     assert ("ia", "StateName") in terms["entities"]
+    assert re.search(r"words that came +il 0% to \d+%", kept.text)
+    assert re.search(r"words that went +ia 100% to \d+%", kept.text)
     assert "“ia” as StateName" in http_get(f"{url}incidents/{incident['id']}/explanation").text
     state = (kept.folder / "state" / "addresses" / folder for folder in ("references", "windows"))
     assert not any(b"cedar rapids" in path.read_bytes().lower() for folder in state for path in folder.iterdir())

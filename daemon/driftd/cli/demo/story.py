@@ -21,10 +21,12 @@ from driftd.errors import OperationError
 from driftd.observe import views
 from driftd.observe.text import clean
 from driftd.observe.views import IncidentView, RunView, WindowView
+from driftd.service.explaining import of_incident, told
 
 BAR = 30  # characters of a bar that reaches its alarm
 FEATURES = 5  # that the explanation names
 LABELS = 8
+WORDS = 4
 
 
 def tell(stage: Stage, *, stay: bool) -> None:
@@ -201,7 +203,22 @@ def explain(say: Teller, incident: IncidentView) -> None:
     for column, feature, distance, p_value in sorted(moved, key=lambda row: -row[2])[:FEATURES]:
         table.add_row(column, feature.replace(".", " "), f"{distance:.2f}", f"{p_value:.0e}")
     say.indented(table)
+    came_and_went(say, incident)
     say.line(f"incident {incident.id}: {incident.kind}, since window {incident.onset_window}", "!", "bold red")
+
+
+def came_and_went(say: Teller, incident: IncidentView) -> None:
+    """Name the words that the texts did not have before, and those that they have no more."""
+    material = of_incident(say.stage.journal, say.stage.layout.state_dir, incident)
+    terms = (
+        [term for column in told(material) if column["name"] == "text" for term in column["terms"]] if material else []
+    )
+    table = Table.grid(padding=(0, 2))
+    for what, rising in (("words that came", True), ("words that went", False)):
+        words = [term for term in terms if (term["current"] > term["reference"]) is rising][:WORDS]
+        shares = (f"{term['term']} {term['reference']:.0%} to {term['current']:.0%}" for term in words)
+        table.add_row(Text(what, style="bold"), Text(", ".join(shares)))
+    say.indented(table)
 
 
 def until_run(say: Teller, files: Iterator[Path]) -> None:
