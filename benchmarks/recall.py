@@ -3,7 +3,8 @@
     python benchmarks/recall.py [DATA]        DATA: a folder with a folder for each set; default ../shared/data
 
 employment_ma_burst in its order, with a DVC project that learns with scikit-learn (an environment of its own is made). Every 250 rows arrive as a file, and the
-next when they are judged and no run is under way. Each line is a run: its cause, what became of it, and the seconds from when its last window was judged to its end.
+next when they are judged and no run is under way. Each line is a run: its cause, what became of it, and the seconds from when its last window was judged to its end, to its begin,
+and of its longest steps.
 """
 
 import json
@@ -35,7 +36,9 @@ def chances(x):
 RUNS = """
     SELECT runs.id, cause, runs.state, plan ->> '$.windows[1]' AS last, decision ->> 'sentence',
         ended_at - (SELECT judged_at FROM windows WHERE number = plan ->> '$.windows[1]'),
-        (SELECT min(window) FROM incidents WHERE incidents.id = incident_id)
+        (SELECT min(window) FROM incidents WHERE incidents.id = incident_id),
+        created_at - (SELECT judged_at FROM windows WHERE number = plan ->> '$.windows[1]'),
+        (SELECT json_group_object(name, round(ended_at - started_at, 1)) FROM steps WHERE run_id = runs.id AND ended_at - started_at >= 0.1)
     FROM runs WHERE cause NOT IN ('first-model', 'probation') ORDER BY runs.id
 """
 
@@ -62,10 +65,11 @@ def main() -> None:
             kinds.wait_for_model()
             for start in range(FIRST, table.num_rows - WINDOW + 1, WINDOW):
                 kinds.arrive(csv(table.slice(start, WINDOW)))
-        for run, cause, state, last, sentence, seconds, alarm in kinds.rows(RUNS):
+        for run, cause, state, last, sentence, seconds, alarm, begun, steps in kinds.rows(RUNS):
             ends = [FIRST + window * WINDOW for window in (alarm, last)]
             print(json.dumps({
                 "run": run, "cause": cause, "state": state, "alarm_row": ends[0], "last_row": ends[1], "seconds": round(seconds, 1),
+                "until_begun": round(begun, 1), "steps": json.loads(steps),
                 "sentence": sentence,
             }))  # fmt: skip
         print(json.dumps(kinds.assigned()))

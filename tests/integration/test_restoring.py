@@ -21,10 +21,10 @@ pytestmark = pytest.mark.slow
 NESTED = """
 stages:
   shout:
-    cmd: tr a-z A-Z <words >loud && cp words loud.txt && chmod +x loud
+    cmd: tr a-z A-Z <words >loud && cp words loud.txt && chmod +x loud && mkdir kept && cp words kept
     wdir: inner
     deps: [words]
-    outs: [loud, loud.txt]
+    outs: [loud, loud.txt, kept: {cache: false}]
 """
 
 
@@ -79,7 +79,13 @@ def test_the_files_are_those_that_dvc_checks_out(ctx):
     restoring.bring(ctx, by_hash)
     assert ctx.log.path.read_text() == log  # DVC was not asked
     assert seen(by_hash.root) == seen(by_dvc.root)
-    assert {"model/more/size", "more/sub/deep/file", "more/inner/loud", "more/tool.sh"} <= seen(by_hash.root).keys()
+    assert {
+        "model/more/size",
+        "more/sub/deep/file",
+        "more/inner/loud",
+        "more/inner/kept/words",
+        "more/tool.sh",
+    } <= seen(by_hash.root).keys()
     assert ctx.dvc.clean(by_hash.root)
 
 

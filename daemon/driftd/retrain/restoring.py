@@ -47,7 +47,7 @@ def bring(ctx: Context, tree: Worktree, leave: Collection[str] = ()) -> None:
     cache = ctx.repository.cache()
     try:
         for out in outputs(tree):
-            if out.path not in leave and not os.path.lexists(tree.root / out.path):
+            if out.path not in leave and not _of_git(cache, tree.root / out.path, out):
                 for place, oid, executable in _files(cache, tree.root / out.path, out):
                     _copy(path_of(cache, oid), place, oid, ctx.dvc.stop)
                     place.chmod(0o755 if executable else 0o644)
@@ -115,6 +115,11 @@ def _plain(folder: PurePosixPath, outs: Any) -> Iterator[Output]:
         if path.startswith(("/", "..")) or "${" in path or "://" in path:
             raise NotPlainError(f"{path} lies elsewhere")
         yield Output(path, out["md5"], bool(out.get("isexec")))
+
+
+def _of_git(cache: Path, place: Path, out: Output) -> bool:
+    """Return whether git has brought an output: DVC does not cache all of them."""
+    return os.path.lexists(place) and (not place.is_dir() or not path_of(cache, out.oid).exists())
 
 
 def _files(cache: Path, place: Path, out: Output) -> Iterator[tuple[Path, str, bool]]:
