@@ -39,7 +39,7 @@ PREPARING = [
     ("added", "log Running stage 'train'"),
     ("added", "before reproduce"),
     ("added", "after reproduce"),
-    ("trained", "log Running stage 'evaluate'"),
+    ("trained", "log $ /bin/sh -c python stages.py evaluate"),
     ("trained", "before score"),
     ("trained", "after score"),
 ]
@@ -69,7 +69,7 @@ FIRST = [
 ]
 RECALL = [
     ("returned", "before snapshot"),
-    ("returned", "log Running stage 'evaluate'"),
+    ("returned", "log $ /bin/sh -c python stages.py evaluate"),
     ("returned", "before score"),
     ("weighed", "after decide"),
     ("weighed", "return git.Git.update"),
