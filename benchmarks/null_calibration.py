@@ -2,7 +2,7 @@
 
     python benchmarks/null_calibration.py [--streams 20] [--windows 10000] [--budget 200] [--only normal:20:500]
 
-Each case draws streams of independent rows of one family and judges them as `driftd replay --reset rows` does: after an alarm the
+Each case draws streams of independent rows of one family, of columns of numbers or of texts with entities, and judges them as `driftd replay --reset rows` does: after an alarm the
 rows that begin with its window are the next reference. For a case the table has the alarms, the windows that were judged, and
 the p-value of "at most one alarm in `budget` windows" (one-sided Poisson; below 0.05 the budget is refuted).
 """
@@ -15,6 +15,7 @@ from itertools import product
 import numpy as np
 import pyarrow as pa
 from scipy.special import pdtrc
+from structure import DOCUMENTS, documents
 
 from driftd.detect.replay import replay_rows
 from driftd.detect.settings import DriftSettings
@@ -39,6 +40,8 @@ def mixed(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
 
 
 TIED_SHARE = 0.9
+TEXTS = "texts"  # a column of documents and one of their entities
+CHUNK = 2000
 
 FAMILIES: dict[str, Draw] = {
     "normal": lambda rng, rows, columns: rng.normal(size=(rows, columns)),
@@ -62,13 +65,20 @@ def batches(draw: Draw, columns: int, rows: int, seed: int) -> Iterator[pa.Recor
         yield pa.RecordBatch.from_arrays([pa.array(column) for column in table.T], names)
 
 
+def texts(rows: int, seed: int) -> Iterator[pa.RecordBatch]:
+    rng, draw = np.random.default_rng(seed), documents()
+    for first in range(0, rows, CHUNK):
+        yield draw(rng, min(CHUNK, rows - first))
+
+
 def case(family: str, columns: int, reference: int, args: argparse.Namespace) -> tuple[int, int]:
     """Return alarms and windows that were judged."""
     settings = DriftSettings(args.rows, max(10_000, reference), args.budget)
-    schema = [Column(f"c{i}", Kind.NUMERIC) for i in range(columns)]
+    schema = DOCUMENTS if family == TEXTS else [Column(f"c{i}", Kind.NUMERIC) for i in range(columns)]
     alarms = judged = 0
     for seed in range(args.streams):
-        stream = batches(FAMILIES[family], columns, reference + args.windows * args.rows, seed)
+        rows = reference + args.windows * args.rows
+        stream = texts(rows, seed) if family == TEXTS else batches(FAMILIES[family], columns, rows, seed)
         for line in replay_rows(stream, schema, settings, reference_rows=reference, explain=False):
             alarms += line["drift"]
             judged += line["armed"]
@@ -84,6 +94,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="family:columns:reference rows")
     args = parser.parse_args()
     cases = [":".join(map(str, each)) for each in product(FAMILIES, (1, 20, 200), (500, 5000, 50_000))]
+    cases += [f"{TEXTS}:2:{reference}" for reference in (500, 5000)]
     print(f"{'case':22}{'alarms':>8}{'windows':>10}{'1 in':>9}{'p':>8}{'seconds':>9}")
     for name in args.only or cases:
         family, columns, reference = name.split(":")
