@@ -149,7 +149,7 @@ def test_a_missing_column_is_named(form, tmp_path):
     path = form.make(
         tmp_path, [{name: value for name, value in row.items() if name != "color"} for row in form.rows(50)]
     )
-    with pytest.raises(SchemaMismatchError, match=r"column color \(categorical\) is missing") as caught:
+    with pytest.raises(SchemaMismatchError, match=r"the categorical column 'color' is missing") as caught:
         inspect(path, TABLE, max_bad_ratio=BOUND)
     assert path in caught.value.message
     assert caught.value.remedy

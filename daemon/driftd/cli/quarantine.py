@@ -34,6 +34,8 @@ def listed(project: AnyProject = None, config: Config = None, limit: Limit = 50,
         return
     rows = [(f.id, f.project, f.name, f"{f.reason}" + (f" ({f.remedy})" if f.remedy else "")) for f in found]
     output.show_table(("file", "project", "name", "reason"), rows, right=("file",))
+    for file in found[:1]:
+        output.say(output.text(f"\n`driftd quarantine retry {file.id}` takes it as it is now: mend {file.location}"))
 
 
 def retry(file: File, config: Config = None, wait: Wait = True, as_json: Json = False) -> None:

@@ -113,7 +113,7 @@ def _show(view: "ProjectView", problem: str | None) -> None:
         "  loss": view.loss and _loss(view.loss),
         "  data": f"{view.files.get('admitted', 0)} files, {view.rows} rows, {view.windows} windows; last {output.ago(view.last_file_at)}",
         "  waiting": f"{view.windows_waiting} windows" if view.windows_waiting else None,
-        "  quarantine": output.text(f"{refused} files; see `driftd quarantine list`", "yellow") if refused else None,
+        "  quarantine": output.text(f"{refused} {'file' if refused == 1 else 'files'}; see `driftd quarantine list`", "yellow") if refused else None,
         "  incident": "; ".join(f"{each.id} ({each.kind}, {each.state}): {each.summary}" for each in view.incidents),
         "  held": view.held and output.text(_held(view.held), "yellow"),
         "  last run": view.run and f"{view.run.id} {view.run.state}" + (f": {view.run.sentence}" if view.run.sentence else ""),

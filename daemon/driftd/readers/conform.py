@@ -142,7 +142,7 @@ class Conformer:
 
     def _missing(self, column: Column) -> NoReturn:
         raise SchemaMismatchError(
-            f"{self.path}: column {column.name} ({column.kind.value}) is missing",
+            f"{self.path}: the {column.kind.value} column {column.name!r} is missing",
             remedy="add the column to the file, or leave it out of the project's data",
         )
 

@@ -58,6 +58,13 @@ def test_a_hostile_name_is_shown_as_text(settings, capsys, monkeypatch):
     assert SCRIPT in told("history hostile", settings, capsys)
 
 
+def test_where_a_refused_file_lies_is_said(settings, capsys):
+    file, *_ = json.loads(told("quarantine list invoices --json", settings, capsys))
+    assert f"retry {file['id']}` takes it as it is now: mend {file['location']}" in told(
+        "quarantine list invoices", settings, capsys
+    )
+
+
 def test_a_name_of_ten_thousand_characters_leaves_room_for_the_others(settings, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert len(told("quarantine list hostile", settings, capsys).splitlines()) < 60

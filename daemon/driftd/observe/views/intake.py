@@ -11,6 +11,7 @@ class FileView(View, frozen=True, kw_only=True):
     id: int
     project: str
     name: str
+    location: str
     state: str
     sha256: str
     size: int
@@ -38,6 +39,7 @@ def _view(row: File) -> FileView:
         id=row.id,
         project=row.project,
         name=row.name,
+        location=row.location.decode("utf-8", "backslashreplace"),
         state=row.state,
         sha256=row.sha256,
         size=row.size,
