@@ -71,6 +71,8 @@ PAGES = {
     "/runs/6": ["the disk is full"],
     "/runs/7": ["driftd approve 7", "scores.json:StreetName.f", "no"],
     "/runs/99": ["there is no run 99"],
+    "/runbooks/DriftdDown": ["Prometheus has had no answer", "systemctl start driftd"],
+    "/runbooks/99": ["there is no runbook"],
 }
 SEEN = """(() => {
   const said = [...document.querySelectorAll("title, [title], [aria-label], [href]")];

@@ -1,6 +1,7 @@
 """A real daemon, Prometheus and Alertmanager: faults make alerts fire, and a webhook hears of them."""
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -17,10 +18,12 @@ import yaml
 
 from support.daemon import http_get, wait_until
 from support.parts import require
+from support.project import BIN
 from support.running import RETRAIN, Kinds
 
 pytestmark = pytest.mark.slow
-RULES = Path(__file__).parents[2] / "config" / "prometheus"
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "config" / "prometheus"
 
 
 class Webhook:
@@ -79,10 +82,10 @@ class Monitoring:
         self.folder = folder
         folder.mkdir()
         manager = free_port()
-        route = {"receiver": "hook", "group_by": ["alertname"], "group_wait": "1s", "group_interval": "1s"}
-        self._write("alertmanager.yml", {
-            "route": route, "receivers": [{"name": "hook", "webhook_configs": [dict(webhook)]}],
-        })  # fmt: skip
+        delivery = yaml.safe_load((RULES / "alertmanager.yml").read_text())
+        delivery["route"] |= {"group_wait": "1s", "group_interval": "1s"}
+        delivery["receivers"][0]["webhook_configs"] = [dict(webhook)]
+        self._write("alertmanager.yml", delivery)
         shutil.copy(RULES / "rules.yml", folder)
         self._write("alerts.yml", impatient(yaml.safe_load((RULES / "alerts.yml").read_text())))
         settings = yaml.safe_load((RULES / "prometheus.yml").read_text())
@@ -91,7 +94,7 @@ class Monitoring:
             "scrape_timeout": "1s",
             "static_configs": [{"targets": [target]}],
         }
-        settings["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{manager}"]}]}]}
+        settings["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{manager}"]}]
         self._write("prometheus.yml", settings | {"global": {"evaluation_interval": "1s"}})
         self.url = f"http://127.0.0.1:{free_port()}"
         self._manager = f"127.0.0.1:{manager}"
@@ -154,6 +157,16 @@ def heard(watched, tmp_path_factory) -> dict[str, dict[str, Any]]:
     return webhook.heard
 
 
+def follow(alert: dict[str, Any]) -> None:
+    """Open the links of an alert as a person does, and remember what the page is about."""
+    links = {name: url for name, url in alert["annotations"].items() if name.endswith("_url")}
+    answers = {name: http_get(url) for name, url in links.items()}
+    assert {answer.status for answer in answers.values()} == {200}
+    alert["answers"] = {
+        name: re.findall(r"<h1>(\w+)", answer.text)[0] for name, answer in answers.items()
+    }  # fmt: skip
+
+
 def _faults(kinds: Kinds, daemon: Any, heard: dict[str, dict[str, Any]]) -> None:
     def fires(name: str, timeout: float = 60) -> None:
         wait_until(lambda: name in heard, timeout, f"{name} is heard; heard: {sorted(heard)}\n{daemon.log[-3000:]}")
@@ -165,6 +178,7 @@ def _faults(kinds: Kinds, daemon: Any, heard: dict[str, dict[str, Any]]) -> None
     for number in (4, 5, 6, 7):
         kinds.drop(number, "cd")
     fires("DriftdIncidentUnanswered")
+    follow(heard["DriftdIncidentUnanswered"])
     aside = kinds.folder / "aside" / "narrow.csv"
     aside.write_text("n\n" + "".join(f"{n}\n" for n in range(60)))
     aside.rename(kinds.incoming / aside.name)
@@ -207,7 +221,15 @@ def test_drift_is_delivered_with_what_a_person_needs(heard):
     assert alert["labels"]["project"] == "kinds"
     assert alert["labels"]["kind"] in {"drift", "label-drift"}
     assert alert["annotations"]["summary"] == f"The {alert['labels']['kind']} of kinds is without an answer for a day."
-    assert alert["annotations"]["runbook_url"].endswith("DriftdIncidentUnanswered.md")
+    assert alert["answers"] == {"dashboard_url": "kinds", "runbook_url": "DriftdIncidentUnanswered"}
+
+
+def test_the_runbook_of_a_daemon_that_is_down_is_a_command(heard):
+    annotations = heard["DriftdDown"]["annotations"]
+    assert not {name for name in annotations if name.endswith("_url")}
+    program, *words = annotations["runbook"].split()
+    done = subprocess.run([str(BIN / program), *words], capture_output=True, text=True, check=True)
+    assert done.stdout == (ROOT / "docs" / "runbooks" / "DriftdDown.md").read_text()
 
 
 def test_each_fault_was_heard_and_nothing_else(heard):

@@ -1,4 +1,4 @@
-"""What ships: the code and the tracked files of pipeline/, config/ and systemd/, no more and no less."""
+"""What ships: the code and the tracked files of pipeline/, config/, systemd/ and docs/runbooks/, no more and no less."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-SHARED = ("pipeline", "config", "systemd")
+SHARED = ("pipeline", "config", "systemd", "docs/runbooks")
 
 
 def listed(*words):

@@ -1,5 +1,6 @@
-"""`driftd install --systemd`: what it writes is what systemd takes, for settings of many kinds."""
+"""`driftd install`: what it writes is what systemd, Prometheus and Grafana take, for settings of many kinds."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -16,9 +17,9 @@ FILE = Path("/etc/driftd/driftd.yaml")
 PROGRAM = Path("/opt/driftd/bin/driftd")
 
 
-def made(repository="/srv/a", *, source="/srv/in", file=FILE, program=PROGRAM, **sections):
+def made(repository="/srv/a", *, source="/srv/in", file=FILE, program=PROGRAM, state="/var/lib/driftd", **sections):
     project = {"repository": repository, "source": {"path": source}, **sections}
-    settings = config.parse(yaml.safe_dump({"projects": {"a": project}}), file)
+    settings = config.parse(yaml.safe_dump({"state_dir": state, "projects": {"a": project}}), file)
     return {str(found.place): found.text for found in unit_files(settings, file, program, [Path("/usr")])}
 
 
@@ -49,6 +50,10 @@ class TestFiles:
     def test_repositories_and_sources_can_be_written_and_no_folder_is_named_twice(self):
         assert "ReadWritePaths=/srv/a\n" in drop_in(made(source="/srv/a/in"), "10-paths.conf")
         assert "ReadWritePaths=/srv/a /srv/in\n" in drop_in(made(), "10-paths.conf")
+
+    def test_a_state_folder_of_its_own_can_be_written(self):
+        assert "ReadWritePaths=/srv/a /srv/in /srv/state\n" in drop_in(made(state="/srv/state"), "10-paths.conf")
+        assert "ReadWritePaths=/srv/a /srv/in\n" in drop_in(made(state="/srv/a/state"), "10-paths.conf")
 
     def test_names_that_systemd_would_take_apart_or_expand(self):
         text = drop_in(made("/srv/my data %h"), "10-paths.conf")
@@ -103,9 +108,57 @@ class TestCommand:
         assert unit.read_text() == "[Service]\n"
         assert "etc/sysusers.d/driftd.conf" not in files_below(root)
 
-    def test_another_state_folder_than_the_unit_s_is_refused(self, settings, tmp_path):
+    def test_a_state_folder_of_its_own_is_made_and_given_to_the_user(self, settings, tmp_path):
         settings.write_text(f"state_dir: {tmp_path / 'state'}\n" + settings.read_text())
-        assert "lets driftd write /var/lib/driftd alone" in driftd(settings, "--systemd", "--dry-run", code=2)
+        said = driftd(settings, "--systemd", "--dry-run")
+        assert f"mkdir -p {tmp_path / 'state'}\n" in said
+        assert f"chown -R driftd: {tmp_path / 'a'} {tmp_path / 'in'} {tmp_path / 'state'}\n" in said
+        (tmp_path / "state").mkdir()
+        assert "mkdir -p" not in driftd(settings, "--systemd", "--dry-run")
+
+    def test_a_folder_that_the_unit_does_not_see_is_named(self, settings, tmp_path):
+        hidden = f"does not see {tmp_path / 'a'}: move it"
+        assert (hidden in driftd(settings, "--systemd", "--dry-run")) == tmp_path.is_relative_to("/tmp")  # noqa: S108
 
     def test_without_a_kind_it_says_what_to_write(self, settings):
         assert "driftd install --systemd" in driftd(settings, code=2)
+
+
+class TestMonitoring:
+    def test_prometheus_takes_the_rules_and_what_it_is_said_to_merge(self, settings, tmp_path):
+        settings.write_text(
+            "http: {listen: '127.0.0.1:9470', url: 'https://driftd.example.com/'}\n" + settings.read_text()
+        )
+        root = tmp_path / "root"
+        said = driftd(settings, "--prometheus", "--root", str(root))
+        assert files_below(root) == {"etc/prometheus/driftd/alerts.yml", "etc/prometheus/driftd/rules.yml"}
+        _, _, rest = said.partition("Alertmanager:\n")
+        merged, _, _ = rest.partition("\nWhat comes next")
+        own = root / "etc/prometheus/prometheus.yml"
+        own.write_text(merged)
+        [job] = yaml.safe_load(own.read_text())["scrape_configs"]
+        assert job["static_configs"] == [
+            {"targets": ["127.0.0.1:9470"], "labels": {"url": "https://driftd.example.com"}}
+        ]
+        done = subprocess.run(
+            [require("promtool"), "check", "config", str(own)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        for name in ("alerts.yml", "rules.yml"):
+            assert f"Checking {own.parent / 'driftd' / name}" in done.stdout
+        assert "as it was" in driftd(settings, "--prometheus", "--root", str(root))
+
+    def test_without_an_address_of_the_pages_links_begin_with_the_target(self, settings):
+        said = driftd(settings, "--prometheus", "--dry-run")
+        assert 'targets: ["127.0.0.1:9469"]' in said
+        assert "labels: {url" not in said
+
+    def test_grafana_is_told_where_the_dashboard_lies(self, settings, tmp_path):
+        root = tmp_path / "root"
+        driftd(settings, "--grafana", "--root", str(root))
+        [provider] = yaml.safe_load((root / "etc/grafana/provisioning/dashboards/driftd.yaml").read_text())["providers"]
+        [dashboard] = (root / Path(provider["options"]["path"]).relative_to("/")).iterdir()
+        assert json.loads(dashboard.read_text())["title"] == "driftd"
+        assert "as it was" in driftd(settings, "--grafana", "--root", str(root))
+        dashboard.write_text("{}")
+        assert "is not from `driftd install`" in driftd(settings, "--grafana", "--root", str(root), code=2)

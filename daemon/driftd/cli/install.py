@@ -1,4 +1,4 @@
-"""`driftd install --systemd`: writes units for these settings, and says what each is for and what comes next."""
+"""`driftd install`: writes units for these settings, or what Prometheus and Grafana need, and says what each file is for and what comes next."""
 
 import shlex
 import sys
@@ -11,6 +11,7 @@ import typer
 from driftd.cli.options import Config
 
 if TYPE_CHECKING:
+    from driftd.config import Settings
     from driftd.service.units import UnitFile
 
 
@@ -21,29 +22,47 @@ def register(app: typer.Typer) -> None:
 def install(
     config: Config = None,
     systemd: Annotated[
-        bool, typer.Option("--systemd", help="As a service of systemd; the only kind there is.")
+        bool, typer.Option("--systemd", help="A hardened service that runs driftd with these settings.")
     ] = False,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="Alerts and recording rules for a Prometheus on this machine.")
+    ] = False,
+    grafana: Annotated[bool, typer.Option("--grafana", help="The dashboard for a Grafana on this machine.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show every file, and write none.")] = False,
     root: Annotated[Path, typer.Option(metavar="DIR", help="Write below another folder, such as an image's.")] = Path(
         "/"
     ),
 ) -> None:
-    """Write a hardened systemd service that runs driftd with these settings. It starts nothing."""
+    """Write files for systemd, Prometheus or Grafana, and say what comes next. It starts nothing."""
     from driftd import config as settings_of
     from driftd.errors import UsageError
-    from driftd.service import units
+    from driftd.service import monitoring, units
 
-    if not systemd:
-        raise UsageError("nothing is named to install for", remedy="driftd install --systemd")
+    if not (systemd or prometheus or grafana):
+        raise UsageError(
+            "nothing is named to install for",
+            remedy="driftd install --systemd, --prometheus or --grafana; with --dry-run to look",
+        )
     file = settings_of.find_file(config).absolute()
     settings = settings_of.load(file)
-    program = Path(sys.argv[0]).absolute()
-    files = units.unit_files(settings, file, program, (Path(sys.prefix), Path(sys.base_prefix)))
+    files: list[UnitFile] = []
+    if systemd:
+        program = Path(sys.argv[0]).absolute()
+        files += units.unit_files(settings, file, program, (Path(sys.prefix), Path(sys.base_prefix)))
+    if prometheus:
+        files += monitoring.prometheus_files()
+    if grafana:
+        files += monitoring.grafana_files()
     if dry_run:
         _show(files, root)
     else:
         _write(files, root)
-    _explain(units.writable(settings))
+    if systemd:
+        _explain_service(settings)
+    if prometheus:
+        _explain_prometheus(monitoring.scraping(settings), root)
+    if grafana:
+        _explain_grafana()
 
 
 def _show(files: Iterable["UnitFile"], root: Path) -> None:
@@ -57,14 +76,13 @@ def _show(files: Iterable["UnitFile"], root: Path) -> None:
 def _write(files: Sequence["UnitFile"], root: Path) -> None:
     from driftd.cli import output
     from driftd.errors import OperationError, UsageError
-    from driftd.service.units import MARK
 
     for file in files:
         place = root / file.place
-        if place.exists() and not place.read_text(encoding="utf-8", errors="replace").startswith(MARK):
+        if place.exists() and not place.read_text(encoding="utf-8", errors="replace").startswith(file.mark):
             raise UsageError(
                 f"{place} exists and is not from `driftd install`; nothing was written",
-                remedy="move it away; what you changed in it belongs into a drop-in (systemctl edit driftd)",
+                remedy="move it away; what you changed in it belongs into a file beside it (of the unit: systemctl edit driftd)",
             )
     rows = []
     for file in files:
@@ -75,28 +93,55 @@ def _write(files: Sequence["UnitFile"], root: Path) -> None:
             place.write_text(file.text, encoding="utf-8")
             place.chmod(0o644)
         except OSError as error:
-            raise OperationError(f"{place}: {error.strerror}", remedy="sudo driftd install --systemd") from error
+            raise OperationError(f"{place}: {error.strerror}", remedy="run it with sudo") from error
         rows.append(
             (place, "written" if before is None else "as it was" if before == file.text else "renewed", file.why)
         )
     output.show_table(("file", "", "what it is"), rows)
 
 
-def _explain(folders: Sequence[Path]) -> None:
+def _explain_service(settings: "Settings") -> None:
     from driftd.cli import output
+    from driftd.service import units
     from driftd.share import share_dir
 
+    folders = units.writable(settings)
     owned = " ".join(shlex.quote(str(folder)) for folder in folders)
-    output.say("\nWhat comes next, as root:")
-    for line in (
+    missing = [] if settings.state_dir == units.STATE or settings.state_dir.exists() else [settings.state_dir]
+    _next(
         "systemd-sysusers && systemd-tmpfiles --create",
+        *(f"mkdir -p {shlex.quote(str(folder))}" for folder in missing),
         f"chown -R driftd: {owned}",
         "systemctl daemon-reload",
         "systemctl enable --now driftd",
         "systemd-analyze security driftd",
-    ):
-        output.say(f"    {line}")
+    )
+    for folder in folders:
+        if any(folder.is_relative_to(place) for place in ("/tmp", "/var/tmp")):  # noqa: S108  # nothing is written there
+            output.say(f"\nThe unit has a /tmp of its own and does not see {folder}: move it, such as to /srv.")
     output.say(
         "\nThe unit reaches no other machine. Drop-ins that let it (network.conf), that hand over keys (credentials.conf) or let stages\n"
         f"compile (jit.conf), and a unit that reloads a server on promotion, are in {share_dir() / 'systemd' / 'examples'}."
     )
+
+
+def _explain_prometheus(text: str, root: Path) -> None:
+    from driftd.cli import output
+    from driftd.service.monitoring import PROMETHEUS
+
+    file = root / PROMETHEUS / "prometheus.yml"
+    output.say(f"\nMerge into {file}; `alerting` names your Alertmanager:\n")
+    typer.echo("".join(f"    {line}\n" if line else "\n" for line in text.splitlines()), nl=False)
+    _next(f"promtool check config {file}", "systemctl reload prometheus")
+
+
+def _explain_grafana() -> None:
+    _next("systemctl restart grafana-server")
+
+
+def _next(*commands: str) -> None:
+    from driftd.cli import output
+
+    output.say("\nWhat comes next, as root:")
+    for command in commands:
+        output.say(f"    {command}")

@@ -25,6 +25,7 @@ COMMANDS = (
     "incidents",
     "quarantine",
     "verify",
+    "runbook",
     "config",
     "install",
 )

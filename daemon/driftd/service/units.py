@@ -17,20 +17,16 @@ HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 
 class UnitFile(NamedTuple):
-    """One file: where it goes below the root folder, what it holds, and what it is for."""
+    """One file: where it goes below the root folder, what it holds, what it is for, and how one that was written before begins."""
 
     place: Path
     text: str
     why: str
+    mark: str = MARK
 
 
 def unit_files(settings: Settings, file: Path, program: Path, prefixes: Iterable[Path]) -> list[UnitFile]:
     """Return the files for a program, whose Python lies in `prefixes`, and a settings file; all paths are absolute."""
-    if settings.state_dir != STATE:
-        raise UsageError(
-            f"state_dir is {settings.state_dir}, but the unit lets driftd write {STATE} alone",
-            remedy=f"leave state_dir out of {file}, or set it to {STATE}",
-        )
     if _private(file):
         raise UsageError(
             f"{file} is in a home folder, which the unit hides",
@@ -56,7 +52,7 @@ def _drop_ins(settings: Settings, programs: Iterable[Path]) -> Iterator[UnitFile
     place = SYSTEM / "driftd.service.d"
     written = writable(settings)
     text = f"[Service]\nReadWritePaths={_words(written)}\n"
-    yield UnitFile(place / "10-paths.conf", MARK + text, "repositories and sources, which it writes")
+    yield UnitFile(place / "10-paths.conf", MARK + text, "repositories, sources and other folders that it writes")
     stages = (folder for project in settings.projects.values() for folder in project.retrain.env.path)
     read = _outermost(map(_environment, (*programs, *stages)))
     binds = {
@@ -70,9 +66,9 @@ def _drop_ins(settings: Settings, programs: Iterable[Path]) -> Iterator[UnitFile
 
 
 def writable(settings: Settings) -> list[Path]:
-    """Return the folders beside its state that the daemon writes in."""
-    folders = (path for project in settings.projects.values() for path in (project.repository, project.source.path))
-    return _outermost(folders)
+    """Return the folders beside /var/lib/driftd that the daemon writes in."""
+    folders = [path for project in settings.projects.values() for path in (project.repository, project.source.path)]
+    return _outermost([*folders, *([] if settings.state_dir == STATE else [settings.state_dir])])
 
 
 def _environment(folder: Path) -> Path:

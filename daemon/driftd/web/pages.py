@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from driftd import share
 from driftd.observe import views
 from driftd.service.explaining import report_of
 from driftd.web import access, charts
@@ -104,6 +107,13 @@ def explanation(request: Request) -> Response:
     )
 
 
+def runbook(request: Request) -> Response:
+    """Show what to do about an alert; the link in the alert leads here."""
+    alert = request.path_params["alert"]
+    text = MarkdownIt("commonmark", {"html": False}).render(share.runbook(alert))
+    return render(request, "runbook.html", alert=alert, text=Markup(text))  # noqa: S704  # made of a file that ships, without HTML
+
+
 def run(request: Request) -> Response:
     return render(request, "run.html", run=views.run(request.app.state.journal, request.path_params["id"]))
 
@@ -132,6 +142,7 @@ ROUTES = [
     Route("/incidents/{id:int}", incident),
     Route("/incidents/{id:int}/explanation", explanation),
     Route("/runs/{id:int}", run),
+    Route("/runbooks/{alert}", runbook),
     Route("/incidents/{incident:int}/report", report),
     Route("/runs/{run:int}/report", report),
 ]
