@@ -1,5 +1,7 @@
 """The steps of a run that recalls the champion of a regime that has come back: both models on the new rows, and no training."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 
 from driftd.journal import tables
@@ -8,7 +10,9 @@ from driftd.retrain import dataset, restoring, rollback, scoring, stages, steps
 from driftd.retrain.context import Context
 from driftd.retrain.decide import recall as decided
 from driftd.retrain.environment import EMAIL, NAME
+from driftd.retrain.log import RunLog
 from driftd.retrain.publish import set_references
+from driftd.retrain.worktree import Worktree
 
 
 def prepare(ctx: Context) -> dict[str, Any]:
@@ -26,15 +30,26 @@ def snapshot(ctx: Context) -> dict[str, Any]:
 
 
 def reproduce(ctx: Context) -> dict[str, Any]:
-    """Score the earlier champion in the place of a candidate that is trained."""
-    recalled = ctx.results["prepare"]["recalled"]
-    return _score(ctx, recalled, "run", "candidate", f"the earlier champion {recalled['version']}")
+    """Score the earlier champion in the place of a candidate that is trained, and the champion at the same time: neither knows of the other."""
+    prepared = ctx.results["prepare"]
+    beside = replace(ctx, log=RunLog(ctx.file("champion"), ctx.clock))
+    beside = replace(beside, dvc=replace(ctx.dvc, log=beside.log))  # each reason is looked for in its own log
+    beside.log.line(f"  beside it, the champion {prepared['champion']['version']}:")
+    recalled = _laid_out(ctx, prepared["recalled"], "run")
+    champion = _laid_out(beside, prepared["champion"], "champion")
+    with ThreadPoolExecutor(1, thread_name_prefix="champion") as pool:
+        other = pool.submit(_score, beside, champion, f"the champion {prepared['champion']['version']}", "champion")
+        try:
+            found = _score(ctx, recalled, f"the earlier champion {prepared['recalled']['version']}", "candidate")
+        finally:
+            wait([other])
+            ctx.log.line(beside.log.path.read_text(encoding="utf-8", errors="replace"))
+    return {"scores": found, "champion": other.result()}
 
 
 def score(ctx: Context) -> dict[str, Any]:
-    """Score the champion on the same rows."""
-    champion = ctx.results["prepare"]["champion"]
-    return _score(ctx, champion, "champion", "champion", f"the champion {champion['version']}")
+    """Return what the champion has scored on the same rows."""
+    return {"scores": ctx.results["reproduce"]["champion"]}
 
 
 def decide(ctx: Context) -> dict[str, Any]:
@@ -75,10 +90,15 @@ def _model(ctx: Context) -> Model:
     return tables.models.get(ctx.journal, ctx.results["prepare"]["recalled"]["id"])
 
 
-def _score(ctx: Context, model: dict[str, Any], name: str, side: str, who: str) -> dict[str, Any]:
+def _laid_out(ctx: Context, model: dict[str, Any], name: str) -> Worktree:
+    """Return a worktree of a model with the new rows as its dataset and no others."""
     tree = ctx.worktree(model["revision"], name)
     data = dataset.find(tree, ctx.results["snapshot"]["dataset"])
     restoring.bring(ctx, tree, leave={data.path})
     [batch] = ctx.results["snapshot"]["batches"]  # the plan's windows are of one regime
     stages.put_rows(tree.root, data, [ctx.layout.batches / batch["name"]])
-    return {"scores": scoring.rescore(ctx, tree, who, data.path, side)}
+    return tree
+
+
+def _score(ctx: Context, tree: Worktree, who: str, side: str) -> dict[str, float]:
+    return scoring.rescore(ctx, tree, who, ctx.results["snapshot"]["dataset"], side)
