@@ -1,13 +1,17 @@
 """The `driftd` command: wires the command modules together and turns errors into messages and exit codes."""
 
+import os
+import pwd
+import shlex
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from driftd import __version__
-from driftd.errors import DriftdError, ExitCode
+from driftd.errors import DriftdError, ExitCode, OperationError
 
 # One module a group of commands, in the order of `--help`; each has `register(app)` and imports what it needs when it is called.
 COMMANDS = (
@@ -67,11 +71,38 @@ def main() -> None:
     except DriftdError as error:
         report(error)
         sys.exit(error.exit_code)
+    except PermissionError as error:
+        report(_forbidden(error))
+        sys.exit(ExitCode.FAILED)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.DONE)
+
+
+def _forbidden(error: PermissionError) -> DriftdError:
+    """Say whose a file is that this user may not use: most often the state of a service."""
+    path = Path(os.fsdecode(error.filename or ".")).absolute()
+    user = next(uid for uid in map(_user, (path, *path.parents)) if uid is not None)
+    if user == os.geteuid():
+        return OperationError(f"{path}: permission denied", remedy=f"see `namei -l {shlex.quote(str(path))}`")
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:
+        name = f"'#{user}'"
+    command = shlex.join([str(Path(sys.argv[0]).absolute()), *sys.argv[1:]])
+    return OperationError(
+        f"{path}: this user may not use it; it belongs to {name}", remedy=f"as its user: sudo -u {name} {command}"
+    )
+
+
+def _user(path: Path) -> int | None:
+    """Return whose a file or folder is, as far as it can be seen."""
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return None
 
 
 def report(error: DriftdError) -> None:
