@@ -44,7 +44,7 @@ class Http(Section):
     """Address and port that the daemon answers on; loopback only."""
 
     url: str | None = None
-    """Address under which people reach the pages, such as that of a reverse proxy; webhooks carry links then."""
+    """Address under which people reach the pages, such as that of a reverse proxy; links of webhooks and alerts begin with it."""
 
     token_file: Place | None = None
     """File with the bearer token of those who may ask for something, such as Alertmanager; null: nobody may."""
