@@ -217,3 +217,31 @@ def test_wrong_settings_are_not_tried_again(site):
     site.rig.run("systemctl", "start", "driftd", check=False)
     assert site.rig.show("driftd", "ActiveState", "ExecMainStatus", "NRestarts") == ["failed", "3", "0"]
     assert "must be a whole number, not 'many'" in site.rig.journal("-u", "driftd")
+
+
+def test_a_project_of_init_becomes_a_service_by_what_install_says(tmp_path):
+    """With its state in its own folder, and by nothing but the commands of docs/install.md and those that are printed."""
+    srv = tmp_path / "srv"
+    srv.mkdir()
+    checkout = {f"{DROP_INS}/checkout.conf": f"[Service]\nBindReadOnlyPaths={VENV} {sys.base_prefix} {ROOT}\n"}
+    with Rig(tmp_path, checkout, {srv: "/srv"}) as rig:
+        rig.run("sh", "-c", "cd /srv && /opt/driftd/bin/driftd init addresses")
+        settings = srv / "addresses" / "driftd.yaml"
+        settings.write_text(settings.read_text().replace("127.0.0.1:9469", "127.0.0.1:0"))
+        said = rig.run("sh", "-c", "cd /srv/addresses && /opt/driftd/bin/driftd install --systemd")
+        commands = [
+            line.strip()
+            for line in said.partition("What comes next, as root:\n")[2].splitlines()
+            if line.startswith("    ")
+        ]
+        assert "systemctl enable --now driftd" in commands
+        for command in commands:
+            rig.run("sh", "-c", command)
+        assert rig.show("driftd", "ActiveState", "StatusText") == ["active", "watching 1 project"]
+        wait_until(lambda: "step=prepare" in rig.journal("-u", "driftd"), 60, "a run works in a worktree of its own")
+        owners = rig.run(
+            "stat", "-c", "%U %a", "/srv/addresses/state/journal.db", "/srv/addresses/state/addresses/worktrees"
+        )
+        assert [line.split()[0] for line in owners.splitlines()] == ["driftd", "driftd"]
+        status = "cd /srv/addresses && runuser -u driftd -- /opt/driftd/bin/driftd status"
+        assert "daemon ready" in rig.run("sh", "-c", status)
