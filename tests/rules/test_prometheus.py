@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from driftd.cli.main import build_app
 from driftd.observe import catalogue
 from driftd.share import runbook
 from support.parts import require
@@ -64,6 +66,20 @@ class TestAlerts:
 @pytest.mark.parametrize("rule", [*ALERTS, *RECORDED], ids=lambda rule: rule.get("alert") or rule["record"])
 def test_every_metric_in_a_rule_is_exported(rule):
     assert metrics_of(rule["expr"]) <= EXPORTED
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_the_commands_of_a_runbook_are_there_and_whole(alert):
+    commands = re.findall(r"`driftd ([^`]+)`", " ".join(runbook(alert["alert"]).split()))
+    assert commands or alert["alert"] == "DriftdJournalUnreadable"
+    for words in commands:
+        command, rest = (
+            get_command(build_app()),
+            [{"RUN": "1", "FILE": "1", "INCIDENT": "1"}.get(w, w) for w in words.split()],
+        )
+        while hasattr(command, "commands"):
+            command = command.commands[rest.pop(0)]
+        command.make_context(words, rest)  # an argument that is missing, or one too many, is an error
 
 
 def test_no_runbook_is_left_over():

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def trigger(project: Project, config: Config = None, wait: Wait = True, as_json: Json = False) -> None:
-    """Ask for a run now; cooldown and daily limit still hold."""
+    """Ask for a run without waiting for more rows; cooldown and daily limit still hold."""
     from driftd.cli.requests import ask
 
     ask(config, lambda state: state.project(project), "trigger", wait=wait, as_json=as_json)
