@@ -17,7 +17,7 @@ from driftd.detect.margins import Margins
 from driftd.detect.names import limits
 from driftd.detect.paired import Paired, pair_design
 from driftd.detect.settings import DriftSettings
-from driftd.detect.terms import Terms, places_of, term_design
+from driftd.detect.terms import NO_TERMS, Terms, places_of, term_design
 from driftd.errors import UnreadableFileError
 from driftd.profile import Layout, Profile, systematic
 from driftd.profile.binning import Floats, Ints
@@ -222,7 +222,7 @@ class Reference:
             profile,
             arrays["design"],
             arrays["pair_design"],
-            arrays["term_design"],
+            arrays.get("term_design", NO_TERMS),
             Joint(groups),
             np.array(header["apart"], bool),
             header["moving"],

@@ -142,8 +142,12 @@ def load_history(state: bytes | None) -> History:
     if state is None:
         return History()
     header, arrays = unpack(zlib.decompress(state))
-    profiles = (Profile(*counts) for counts in zip(*(arrays[name] for name in NAMES), strict=True))
-    return History(tuple(Bucket(windows, each) for windows, each in zip(header["windows"], profiles, strict=True)))
+    return History(
+        tuple(
+            Bucket(windows, Profile.from_arrays({name: counts[place] for name, counts in arrays.items()}))
+            for place, windows in enumerate(header["windows"])
+        )
+    )
 
 
 def _read(spans: Sequence[Span], schema: Schema) -> Iterator[pa.RecordBatch]:

@@ -169,7 +169,7 @@ class Layout:
             Pairs(tuple(Half(n, float.fromhex(low), float.fromhex(high)) for n, low, high in data["halves"])),
             {
                 name: np.unpackbits(np.frombuffer(b85decode(bits), np.uint8), count=KNOWN).astype(np.bool_)
-                for name, bits in data["known"].items()
+                for name, bits in data.get("known", {}).items()  # a layout of before there were terms has none
             },
         )
 

@@ -110,8 +110,8 @@ class Profile:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Ints]) -> "Profile":
-        """Take the counts by name."""
-        return cls(*(arrays[name] for name in NAMES))
+        """Take the counts by name; what was stored before there were terms has none."""
+        return cls(*({"terms": np.zeros((0, BUCKETS), np.int64), **arrays}[name] for name in NAMES))
 
     def to_bytes(self, header: dict[str, Any] | None = None) -> bytes:
         """Serialise the counts, without the layout."""

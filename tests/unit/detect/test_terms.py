@@ -16,6 +16,7 @@ from driftd.detect.pattern import classify
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.detect.vocabulary import changed_terms
+from driftd.detect.worker import load_history, save_history
 from driftd.profile import Profile
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
@@ -55,6 +56,21 @@ def test_a_stored_reference_judges_by_words_and_entities_as_the_one_in_memory(qu
     assert np.array_equal(Profile.of(stored.layout, [now]).terms, Profile.of(quiet[1].layout, [now]).terms)
     said = step(stored, History(), Profile.of(stored.layout, [now]), SETTINGS)
     assert not said.verdict.alarm
+
+
+def test_what_was_stored_before_there_were_terms_goes_on_without_them() -> None:
+    stored = Path(__file__).with_name("before_terms")
+    reference = Reference.from_bytes((stored / "000001.reference").read_bytes())
+    history = load_history((stored / "detector").read_bytes())
+    before = Profile.from_bytes((stored / "00000003.profile").read_bytes())
+    assert reference.layout.sources == ()
+    quiet, loud = (documents(person=person)(np.random.default_rng(7), 250) for person in (0.5, 0.9))
+    done = step(reference, history, Profile.of(reference.layout, [quiet]), SETTINGS)
+    assert done.verdict.armed
+    assert not done.verdict.alarm
+    again = Reference.from_bytes(done.reference.grown(before).to_bytes())
+    done = step(again, load_history(save_history(done.history)), Profile.of(again.layout, [loud]), SETTINGS)
+    assert [column.name for column in done.verdict.columns if column.drift] == ["entities"]
 
 
 def named(rng, count, *, tied):
