@@ -79,8 +79,8 @@ def _changes(before: Counts, now: Counts) -> tuple[Term, ...]:
         a, b = old[name], new[name]
         ratio = 2 * sum(_part(x, y, n, m) for x, y in ((a, b), (n - a, m - b)))
         if ratio >= SURE:
-            label, _, term = name.rpartition("\n")
-            found.append((ratio, Term(term, label, a / n, b / m)))
+            label, entity, term = name.partition("\n")  # a label is one line; an entity may go over several
+            found.append((ratio, Term(term if entity else name, label if entity else "", a / n, b / m)))
     ordered = [term for _, term in sorted(found, key=lambda each: (-each[0], each[1].term, each[1].label))]
     came = [term for term in ordered if term.current > term.reference][:SHOWN]
     went = [term for term in ordered if term.current < term.reference][:SHOWN]

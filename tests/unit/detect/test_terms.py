@@ -161,3 +161,11 @@ def test_rows_of_the_reference_that_come_again_are_no_drift() -> None:
     again = Profile.of(reference.layout, [batch.slice(0, 200)])
     found = Evidence.of(reference, Blocks.single(reference.profile, again), 0.0)
     assert found.rarity()[0] < 20
+
+
+def test_an_entity_over_several_lines_keeps_its_label() -> None:
+    texts = pa.array(["12 Main St\nSpringfield"] * 200)
+    ends, none = [[{"start": 0, "end": 22, "label": "ADDRESS"}]] * 200, [[]] * 200
+    before, now = (pa.record_batch([texts, pa.array(e, pa.list_(ENTITY))], ["text", "entities"]) for e in (none, ends))
+    [term] = changed_terms(DOCUMENTS, [before], [now])["entities"]
+    assert (term.label, term.term) == ("ADDRESS", "12 main st\nspringfield")
