@@ -18,8 +18,10 @@ from driftd.projects import incidents
 from driftd.projects import seasons as projects_seasons
 from driftd.projects.loop import ProjectLoop
 from driftd.retrain import finish
+from driftd.service import explaining
 from support import adoption
 from support.daemon import write_settings
+from support.intake import write_csv
 from support.project import BIN
 from support.running import Kinds
 from support.season import PROMOTE, make_season
@@ -512,3 +514,43 @@ def test_a_real_daemon_says_which_season_is_on_and_takes_its_end_over(template, 
             kinds, "history", "kinds"
         )
     assert kinds.json("verify")["ok"]
+
+
+class Letters(Years):
+    """Rows with a text of two words each, of a time's own words."""
+
+    columns = ({"name": "text", "kind": "text"},)
+
+    def letters(self, when: str, words: str, rows: int = WINDOW) -> None:
+        texts = self.random.choice(words.split(), (rows, 2))
+        self.files += 1
+        path = self.incoming / f"{self.files:05d}.csv"
+        write_csv(path, [[" ".join(each)] for each in texts], header=["text"], at=moment(when))
+        self.look(when)
+
+    def first_rows(self):
+        texts = self.random.choice(PLAIN.split(), (REFERENCE, 2))
+        path = self.folder / "first.csv"
+        return write_csv(path, [[" ".join(each)] for each in texts], header=["text"]), REFERENCE
+
+
+PLAIN = "table chair couch shelf"
+FESTIVE = "santa angel sugar bells"
+
+
+def test_what_changes_in_a_season_is_told_from_the_season_before_and_not_from_the_days_before_it(tmp_path):
+    years = Letters(tmp_path, CHRISTMAS)
+    for year in ("2025", "2026"):
+        for day in range(1, 29, 2):
+            years.letters(f"{year}-11-{day:02d} 08:00", PLAIN)
+        for day in range(1, 29, 2):
+            new = " comet" if (year, day) >= ("2026", 5) else ""
+            years.letters(f"{year}-12-{day:02d} 08:00", FESTIVE + new)
+        years.answer()
+        years.letters(f"{int(year) + 1}-01-01 08:00", PLAIN)
+    [_, incident] = years.incidents
+    material = explaining.of_incident(years.journal, tmp_path / "state", views.incident(years.journal, incident.id))
+    [column] = explaining.told(material)
+    came = [term["term"] for term in column["terms"] if term["current"] > term["reference"]]
+    assert came == ["comet"]
+    years.close()

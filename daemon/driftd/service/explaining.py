@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from driftd.detect.vocabulary import Term
 
 BEFORE = 20  # windows before a change whose texts are compared
+# those that the change was held against: windows judged by the same reference, and those that it was made of
+OF_REFERENCE = "project = ? AND number < ? AND state IN ('judged', 'collected') AND (reference_id = ? OR number BETWEEN ? AND ?)"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def of_incident(journal: Journal, state_dir: Path, incident: IncidentView) -> Ma
     if row.reference_id is None or first is None or last is None:
         return None
     found = _material(journal, state_dir, incident.project, row.reference_id, (first, last), incident.columns)
-    return found and _with_rows(journal, incident.project, (first, last), found)
+    return found and _with_rows(journal, incident.project, row.reference_id, (first, last), found)
 
 
 def of_project(journal: Journal, state_dir: Path, project: str) -> Material | None:
@@ -98,16 +100,21 @@ def report_of(
     return about, views.run(journal, about.runs[-1]) if about.runs else None
 
 
-def _with_rows(journal: Journal, project: str, numbers: tuple[int, int], found: Material) -> Material:
+def _with_rows(
+    journal: Journal, project: str, reference_id: int, numbers: tuple[int, int], found: Material
+) -> Material:
     """Add where the rows are of which the texts are compared, if any that moved is one."""
     schema = Schema.from_json(tables.projects.get(journal, project).columns or [])
     texts = {column.name for column in schema.columns if column.kind in (Kind.TEXT, Kind.ENTITIES)}
     if not any(column.drift and column.name in texts for column in found.columns):
         return found
+    made_of = tables.references.get(journal, reference_id).made_of.get("windows", [0, 0])
     before = tables.windows.all(
-        journal, "project = ? AND number < ?", project, numbers[0], order=f"number DESC LIMIT {BEFORE}"
+        journal, OF_REFERENCE, project, numbers[0], reference_id, *made_of, order=f"number DESC LIMIT {BEFORE}"
     )
-    now = tables.windows.all(journal, "project = ? AND number BETWEEN ? AND ?", project, *numbers, order="number")
+    now = tables.windows.all(
+        journal, "project = ? AND number BETWEEN ? AND ? AND state <> 'held'", project, *numbers, order="number"
+    )
     spans = (tuple(spans_of(journal, windows)) for windows in (before, now))
     return replace(found, before=next(spans), now=next(spans), schema=schema.subset(texts))
 
