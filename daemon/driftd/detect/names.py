@@ -12,7 +12,8 @@ def limits(feature: Feature, settings: DriftSettings) -> Mapping[str, float]:
     """Return the fixed thresholds of a feature, its own or its column's, of statistics that fit it."""
     if not settings.thresholds:
         return {}
-    fixed = settings.thresholds.get(feature.name, settings.thresholds.get(feature.column, {}))
+    whole = settings.thresholds.get(feature.column, {})
+    fixed = whole if feature.held_out else settings.thresholds.get(feature.name, whole)
     return {name: value for name, value in fixed.items() if feature.ordered or not statistic(name).ordered}
 
 
@@ -29,6 +30,8 @@ def misfits(settings: DriftSettings, columns: Sequence[Column]) -> Iterator[tupl
         if name not in parts and not name.startswith(entities):
             yield "columns", f"there is no column {name!r}{_meant(name, parts)}"
         for feature in features:
+            if name == feature.name and feature.held_out:
+                yield "columns", f"{name!r} is tested together with the terms that are known, and takes no fixed threshold"
             if name in (feature.name, feature.column) and not feature.ordered:
                 for each in sorted(fixed):
                     if statistic(each).ordered:

@@ -12,6 +12,7 @@ from driftd.detect.evidence import Blocks, Evidence
 from driftd.detect.explain import explain
 from driftd.detect.history import History
 from driftd.detect.monitor import step
+from driftd.detect.names import misfits
 from driftd.detect.pattern import classify
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
@@ -135,6 +136,19 @@ def test_columns_left_out_have_no_terms(quiet) -> None:
     now = documents(other_rates=0.5)(np.random.default_rng(5), 250)
     done = step(fewer, history, Profile.of(fewer.layout, [now]), SETTINGS)
     assert "text" not in [column.name for column in done.verdict.columns if column.drift]
+
+
+@pytest.mark.parametrize(("part", "left"), [("text", False), ("text.length", True), ("text.unseen", True)])
+def test_a_fixed_threshold_of_a_part_leaves_the_words_as_evidence(quiet, part, left) -> None:
+    settings = DriftSettings(window_rows=250, thresholds={part: {"ks": 0.9}})
+    now = documents(other_rates=0.5)(np.random.default_rng(5), 500)
+    found = check(lambda: [quiet[0]], [now], DOCUMENTS, settings, 0.001)
+    assert ("text" in [column.name for column in found.columns if column.drift]) is left
+
+
+def test_a_threshold_of_the_unseen_share_is_said_to_mean_nothing() -> None:
+    found = list(misfits(DriftSettings(thresholds={"text.unseen": {"ks": 0.2}}), DOCUMENTS))
+    assert found == [("columns", "'text.unseen' is tested together with the terms that are known, and takes no fixed threshold")]  # fmt: skip
 
 
 def test_an_explanation_names_what_came_and_what_went(quiet) -> None:
