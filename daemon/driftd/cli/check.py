@@ -70,7 +70,7 @@ def compare(reference: Path, current: Path, alpha: float, settings: "DriftSettin
 
 def _report(reference: Path, current: Path, settings: "DriftSettings", found: "Check") -> str:
     from driftd.detect.explain import common_layout, explain
-    from driftd.detect.vocabulary import changed_terms
+    from driftd.detect.vocabulary import MOST, changed_terms
     from driftd.profile import Profile, systematic
     from driftd.readers import read
     from driftd.web.report import write_report
@@ -83,7 +83,8 @@ def _report(reference: Path, current: Path, settings: "DriftSettings", found: "C
     samples = [sample for file in (reference, current) if (sample := systematic(rows(file))) is not None]
     layout = common_layout(samples, schema.columns)
     before, now = Profile.of_reference(layout, lambda: rows(reference)), Profile.of(layout, rows(current))
-    terms = changed_terms(schema.columns, rows(reference), rows(current))
+    evenly = [[] if (few := systematic(rows(file), MOST)) is None else [few] for file in (reference, current)]
+    terms = changed_terms(schema.columns, *evenly)
     explained = explain(layout, before, now, found.columns, terms)
     return write_report(check=found, explained=explained, names=(reference.name, current.name))
 
