@@ -17,7 +17,7 @@ from driftd.observe import views
 from driftd.projects import incidents
 from driftd.projects import seasons as projects_seasons
 from driftd.projects.loop import ProjectLoop
-from driftd.retrain import finish
+from driftd.retrain import finish, seasons
 from driftd.service import explaining
 from support import adoption
 from support.daemon import write_settings
@@ -205,6 +205,28 @@ def test_a_new_regime_that_was_being_collected_begins_anew_after_the_season(year
     assert years.windows[-1].number == 59
     years.month("2027-02", shift=-1.0)
     assert tables.references.get(years.journal, years.project.reference_id).first_window == 59
+
+
+def test_a_model_for_a_change_before_the_season_is_not_bound_to_the_season(years):
+    for month, shift in A_YEAR[:3]:
+        years.month(month, shift)
+    years.answer()
+    years.come("2026-11-28 08:00", shift=-1.0)
+    years.come("2026-12-01 08:00", shift=1.0)
+    [waits] = years.open
+    with years.journal.write():
+        given = {"project": "p", "revision": "r", "digest": "d", "scores": {}, "created_at": 1.0}
+        answer = seasons.reference_of(years.journal, "p", waits.onset_window)
+        model = tables.models.add(years.journal, version="v2.0.0", reference_id=answer, **given)
+        tables.assignments.add(
+            years.journal, project="p", number=1, model_id=model, cause="promotion", assigned_at=2.0
+        )
+    ended(years, waits, RunState.PROMOTED)
+    assert years.incidents[-1].resolution == "promotion"
+    assert tables.models.get(years.journal, model).reference_id is None, "it was made for November's change"
+    years.month("2027-01", shift=-1.0)
+    assert tables.models.get(years.journal, model).reference_id == years.project.reference_id
+    assert tables.references.get(years.journal, years.project.reference_id).made_of["windows"][0] > years.seasons[1].last_window  # fmt: skip
 
 
 def test_what_a_person_says_of_an_incident_is_for_the_time_that_it_is_about(years):

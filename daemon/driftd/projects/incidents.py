@@ -134,6 +134,10 @@ def watch(journal: Journal, project: str, reference_id: int) -> None:
     """Judge the next windows against a reference; a champion without a reference of its own is bound to it."""
     detail = {k: v for k, v in tables.projects.get(journal, project).detail.items() if k != "collecting"}
     tables.projects.set(journal, "name = ?", project, reference_id=reference_id, detail=detail)
+    _bind(journal, project, reference_id)
+
+
+def _bind(journal: Journal, project: str, reference_id: int) -> None:
     if champion := tables.assignments.first(journal, "project = ?", project, order="number DESC"):
         tables.models.set(journal, "id = ? AND reference_id IS NULL", champion.model_id, reference_id=reference_id)
 
@@ -184,8 +188,8 @@ def settle(journal: Journal, run: Run, regime_rows: int) -> None:
     detail["failures"] = detail.get("failures", 0) + 1 if run.state is RunState.FAILED else 0
     if run.state is RunState.PROMOTED or (run.state is RunState.KEPT and incident.kind in ASKED):
         close(journal, incident, "promotion" if run.state is RunState.PROMOTED else "kept")
-        if project_reference := tables.projects.get(journal, run.project).reference_id:
-            watch(journal, run.project, project_reference)
+        if reference := seasons.reference_of(journal, run.project, incident.onset_window):
+            _bind(journal, run.project, reference)
         return
     if run.state is RunState.KEPT and seasons.over(journal, run.project, incident.onset_window or 0):
         close(journal, incident, "recovery")
