@@ -182,6 +182,25 @@ def test_a_model_that_a_run_made_may_be_held_against_its_first_two_windows(with_
     assert incident.summary == "the model's loss rose from 0.500 to 1.000 on 60 labelled rows"
 
 
+@pytest.mark.parametrize("cause", ["recall", "rollback"])
+def test_so_may_one_that_is_in_production_again(with_scorer, tmp_path, cause):
+    kinds = project(with_scorer, tmp_path, command=COMMAND, against="later")
+    kinds.arrive(1, "cd", each=30)
+    assert kinds.answer((1, 1), 1).state == "promoted"
+    with kinds.journal.write():
+        for number, model in ((3, 1), (4, 2)):
+            tables.assignments.add(
+                kinds.journal, project="kinds", number=number, model_id=model, cause=cause, assigned_at=kinds.clock()
+            )
+    kinds.arrive(2, "dc", each=30)
+    use(kinds, "sh", "-c", 'yes \'{"row": "x", "value": 0.5}\' | head -60 > "$1"', "sh", "{results}", "{rows}", against="later")  # fmt: skip
+    scored(kinds)
+    newest = tables.assignments.first(kinds.journal, order="number DESC")
+    found = tables.scorings.all(kinds.journal, "assignment_id = ?", newest.id)
+    assert [(each.window, each.reference is not None) for each in found] == [(0, False), (2, False)]
+    assert not incidents(kinds)
+
+
 def test_the_first_model_is_held_against_what_it_was_accepted_with_all_the_same(with_scorer, tmp_path):
     kinds = project(with_scorer, tmp_path, command=COMMAND, against="later")
     arrive(kinds, 1, turned=True)

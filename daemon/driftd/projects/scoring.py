@@ -142,7 +142,7 @@ class Scorings:
         losses = scoring.losses or []
         if newest is None or newest.id != scoring.assignment_id or not losses:
             self._said(scoring, {"armed": False, "reason": "of a former champion" if losses else "no row was scored"})
-        elif scoring.window == ACCEPTED and newest.cause == "promotion" and self.settings.later:
+        elif scoring.window == ACCEPTED and self.settings.later and self._made(newest):
             self._said(scoring, {"armed": False, "reason": COLLECTING}, losses=None)
         elif reference is None:
             self._collect(scoring, since)
@@ -151,6 +151,11 @@ class Scorings:
                 weigh, reference.reference or b"", self._detector(scoring, reference), losses, self.settings
             ).result()
             self._take(scoring, reference, done)
+
+    def _made(self, assignment: Assignment) -> bool:
+        """Say whether a run has made the model, also one that is in production again."""
+        where = "project = ? AND model_id = ? AND cause = 'promotion'"
+        return tables.assignments.first(self.journal, where, self.name, assignment.model_id) is not None
 
     def _watched(self, scoring: Scoring) -> tuple[Scoring | None, int]:
         """Return the scoring that holds the reference, or since which one the losses are collected for the next."""
