@@ -218,9 +218,7 @@ def test_a_model_for_a_change_before_the_season_is_not_bound_to_the_season(years
         given = {"project": "p", "revision": "r", "digest": "d", "scores": {}, "created_at": 1.0}
         answer = seasons.reference_of(years.journal, "p", waits.onset_window)
         model = tables.models.add(years.journal, version="v2.0.0", reference_id=answer, **given)
-        tables.assignments.add(
-            years.journal, project="p", number=1, model_id=model, cause="promotion", assigned_at=2.0
-        )
+        tables.assignments.add(years.journal, project="p", number=1, model_id=model, cause="promotion", assigned_at=2.0)
     ended(years, waits, RunState.PROMOTED)
     assert years.incidents[-1].resolution == "promotion"
     assert tables.models.get(years.journal, model).reference_id is None, "it was made for November's change"

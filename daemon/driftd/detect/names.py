@@ -31,7 +31,10 @@ def misfits(settings: DriftSettings, columns: Sequence[Column]) -> Iterator[tupl
             yield "columns", f"there is no column {name!r}{_meant(name, parts)}"
         for feature in features:
             if name == feature.name and feature.held_out:
-                yield "columns", f"{name!r} is tested together with the terms that are known, and takes no fixed threshold"
+                yield (
+                    "columns",
+                    f"{name!r} is tested together with the terms that are known, and takes no fixed threshold",
+                )
             if name in (feature.name, feature.column) and not feature.ordered:
                 for each in sorted(fixed):
                     if statistic(each).ordered:

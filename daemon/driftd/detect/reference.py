@@ -108,7 +108,9 @@ class Reference:
         places = places_of(self.layout)
         documents = self.profile.tallies[places, 0] - self.profile.tallies[places, 1]
         enough = documents / np.median(self.term_design, axis=1) >= LEAST_EFFECTIVE_ROWS
-        return Terms.of(self.layout, self.anchor, self.design, self.term_design, enough & ~self.apart[self.layout.held_out])
+        return Terms.of(
+            self.layout, self.anchor, self.design, self.term_design, enough & ~self.apart[self.layout.held_out]
+        )
 
     @cached_property
     def tested(self) -> NDArray[np.bool_]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 BEFORE = 20  # windows before a change whose texts are compared
 # those that the change was held against: windows judged by the same reference, and those that it was made of
-OF_REFERENCE = "project = ? AND number < ? AND state IN ('judged', 'collected') AND (reference_id = ? OR number BETWEEN ? AND ?)"
+OF_REFERENCE = (
+    "project = ? AND number < ? AND state IN ('judged', 'collected') AND (reference_id = ? OR number BETWEEN ? AND ?)"
+)
 
 
 @dataclass(frozen=True)
