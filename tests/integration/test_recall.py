@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import threading
 import time
 
 import pytest
 
 from driftd.journal import tables
 from driftd.journal.records import RunState
+from driftd.retrain import processes
 from support.adoption import QUIET, rows
 from support.project import BIN, tool
 from support.season import PROMOTE, Season, make_season
@@ -92,3 +94,30 @@ def test_a_model_that_is_worse_or_lost_is_not_recalled(with_models):
     run = kinds.execute(kinds.start("recall", windows=[4, 4], regime_from=4, recall=first.id, alarm=4))
     assert run.state is RunState.FAILED
     assert kinds.layout.current.readlink().name == second.version
+
+
+class Midway(threading.Event):
+    """A stop that is asked for as soon as a log has a command."""
+
+    def __init__(self, log):
+        super().__init__()
+        self.log = log
+
+    def is_set(self):
+        return self.log.exists() and "$ " in self.log.read_text()
+
+
+def test_what_the_champion_printed_before_a_stop_is_in_the_log_once(with_models, monkeypatch):
+    monkeypatch.setattr(processes, "POLL", 0.001)
+    kinds = with_models(1)
+    [first, _] = promoted_twice(kinds)
+    number = kinds.start("recall", windows=[3, 3], regime_from=3, recall=first.id, alarm=3)
+    kinds.runner.execute(number, Midway(kinds.layout.run(number) / "champion" / "log"))
+    assert tables.runs.get(kinds.journal, number).state is RunState.RUNNING
+    with (kinds.layout.run(number) / "champion" / "log").open("a") as log:
+        log.write("and this before a kill\n")
+    assert kinds.execute(number).state is RunState.PROMOTED
+    assert (
+        kinds.log(number).count("  beside it, the champion v2.0.0:") == 3
+    )  # of the stop, of the kill and of the last time
+    assert kinds.log(number).count("and this before a kill") == 1

@@ -2,12 +2,13 @@
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from driftd.journal import tables
-from driftd.retrain import dataset, restoring
+from driftd.retrain import dataset, restoring, scorer
 from driftd.retrain.context import Context
 from driftd.retrain.dvc import Dvc
 from driftd.retrain.environment import environment
@@ -131,3 +132,17 @@ def test_a_model_that_was_written_to_is_told_from_one_that_was_only_touched(ctx)
     (model / "new").unlink()
     (model / "map.json").write_text("{}")
     assert not restoring.unchanged(cache, model, known)
+
+
+def test_a_served_model_is_put_back_where_no_folder_is_left_for_it(ctx):
+    tree = ctx.worktree(tip(ctx))
+    retrain = ctx.settings.retrain.model_copy(update={"model": "made/by/hand/map.json"})
+    ctx = replace(ctx, settings=ctx.settings.model_copy(update={"retrain": retrain}))
+    served = ctx.layout.models / "v1.0.0"
+    served.mkdir(parents=True)
+    (served / "map.json").write_text("{}")
+    given = {"project": "kinds", "version": "v1.0.0", "revision": tip(ctx), "digest": "d", "scores": {}}
+    with ctx.journal.write():
+        number = tables.models.add(ctx.journal, created_at=1.0, **given)
+    scorer._restore_model(ctx, tree, tables.models.get(ctx.journal, number))
+    assert (tree.root / "made/by/hand/map.json").read_text() == "{}"

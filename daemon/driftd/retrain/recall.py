@@ -33,6 +33,8 @@ def reproduce(ctx: Context) -> dict[str, Any]:
     """Score the earlier champion in the place of a candidate that is trained, and the champion at the same time: neither knows of the other."""
     prepared = ctx.results["prepare"]
     beside = replace(ctx, log=RunLog(ctx.file("champion"), ctx.clock))
+    _bring_over(ctx, beside)
+    beside.log.path.unlink()
     beside = replace(beside, dvc=replace(ctx.dvc, log=beside.log))  # each reason is looked for in its own log
     beside.log.line(f"  beside it, the champion {prepared['champion']['version']}:")
     recalled = _laid_out(ctx, prepared["recalled"], "run")
@@ -43,7 +45,7 @@ def reproduce(ctx: Context) -> dict[str, Any]:
             found = _score(ctx, recalled, f"the earlier champion {prepared['recalled']['version']}", "candidate")
         finally:
             wait([other])
-            ctx.log.line(beside.log.path.read_text(encoding="utf-8", errors="replace"))
+            _bring_over(ctx, beside)
     return {"scores": found, "champion": other.result()}
 
 
@@ -102,3 +104,10 @@ def _laid_out(ctx: Context, model: dict[str, Any], name: str) -> Worktree:
 
 def _score(ctx: Context, tree: Worktree, who: str, side: str) -> dict[str, float]:
     return scoring.rescore(ctx, tree, who, ctx.results["snapshot"]["dataset"], side)
+
+
+def _bring_over(ctx: Context, beside: Context) -> None:
+    """Put what was printed beside a run into its own log, where it is not there yet."""
+    printed = beside.log.path.read_text(encoding="utf-8", errors="replace")
+    if printed not in ctx.log.path.read_text(encoding="utf-8", errors="replace"):
+        ctx.log.line(printed)

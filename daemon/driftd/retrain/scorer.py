@@ -106,6 +106,7 @@ def _restore_model(ctx: Context, tree: Worktree, model: Model) -> None:
             f"{ctx.settings.retrain.model} of {model.version} is neither in the cache nor served",
             remedy="`dvc push` models, and run `dvc gc` with -a -T, so that what tags name is kept",
         )
+    place.parent.mkdir(parents=True, exist_ok=True)
     single = served / place.name
     if single.is_file() and len(list(served.iterdir())) == 1:
         shutil.copyfile(single, place)
