@@ -19,6 +19,9 @@ BUCKETS = 1 << 11  # that terms are counted in
 KNOWN = 1 << 18  # bits of what is known; a new term looks known with the share of those that are set
 # Han and kana, Thai, Lao, Burmese and Khmer are written without spaces: each of their letters is a term
 UNSPACED = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+REMEMBERED = (
+    64  # letters of a term whose hash is; what is longer is no word but a file in letters, and would fill the memory
+)
 NUMBER = re.compile(r"\d+")  # any number is the same term, as dates and amounts are always new
 
 
@@ -125,6 +128,10 @@ def _runs(letters: list[str]) -> Iterator[list[str]]:
         yield [letter for _, letter in run]
 
 
-@lru_cache(1 << 16)
 def _hash(term: str) -> int:
+    return _short(term) if len(term) <= REMEMBERED else digest(NUMBER.sub("0", term))
+
+
+@lru_cache(1 << 16)
+def _short(term: str) -> int:
     return digest(NUMBER.sub("0", term))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftd.profile import Layout, Profile
-from driftd.profile.words import BUCKETS, Documents, surfaces, words
+from driftd.profile.words import BUCKETS, Documents, _short, surfaces, words
 from driftd.readers import Column, Kind
 
 ENTITIES = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())]))
@@ -49,6 +49,13 @@ def test_entities_are_label_and_surface() -> None:
 def test_any_number_is_the_same_term() -> None:
     one, other = (Documents.of_texts(pa.array([text])) for text in ("room 12b on 3 May", "room 7b on 21 May"))
     assert one.hashes.tolist() == other.hashes.tolist()
+
+
+def test_what_is_no_word_but_a_file_in_letters_is_not_remembered() -> None:
+    before = _short.cache_info().currsize
+    one, other = (Documents.of_texts(pa.array(["x" * 10_000 + end])) for end in "ab")
+    assert one.hashes.tolist() != other.hashes.tolist()
+    assert _short.cache_info().currsize == before
 
 
 def test_a_row_counts_once_for_each_term() -> None:
