@@ -314,6 +314,12 @@ def test_so_does_one_whose_run_ends_after_it(years):
     assert isinstance(tables.runs.first(years.journal), Run)
 
 
+def test_only_the_newest_window_keeps_the_detector_s_state(years):
+    years.month("2025-11")
+    kept = tables.windows.all(years.journal, "detector IS NOT NULL")
+    assert [each.number for each in kept] == [years.windows[-1].number]
+
+
 def test_people_see_it(years):
     years.month("2025-12")
     seen = views.project(years.journal, "p").season

@@ -78,6 +78,8 @@ class Judge:
                 evidence=verdict["evidence"],
                 judged_at=self.journal.clock(),
             )
+            before = "project = ? AND number = ? AND detector IS NOT NULL"  # nothing begins there again
+            tables.windows.set(self.journal, before, self.name, window.number - 1, detector=None)
             self.journal.emit(
                 "window-judged",
                 project=self.name,
