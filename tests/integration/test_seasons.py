@@ -14,7 +14,7 @@ from driftd.journal import Journal, tables
 from driftd.journal.layout import journal_path
 from driftd.journal.records import IncidentState, Run, RunState
 from driftd.observe import views
-from driftd.projects import incidents
+from driftd.projects import incidents, quality
 from driftd.projects import seasons as projects_seasons
 from driftd.projects.loop import ProjectLoop
 from driftd.retrain import finish, seasons
@@ -312,6 +312,21 @@ def test_so_does_one_whose_run_ends_after_it(years):
     ended(years, waits, RunState.KEPT)
     assert [(each.state, each.resolution) for each in years.incidents] == [("closed", "recovery")]
     assert isinstance(tables.runs.first(years.journal), Run)
+
+
+def test_data_that_are_right_as_they_are_are_no_regime_over_a_turn(years):
+    for month, shift in A_YEAR[:3]:
+        years.month(month, shift)
+    years.answer()
+    for when in ("2026-11-29 08:00", "2026-12-02 08:00"):
+        years.put(when, [["", f"{value:.6f}"] for value in years.random.normal(size=WINDOW)])
+        years.look(when)
+    [incident] = years.open
+    assert (incident.kind, incident.onset_window) == ("quality", years.seasons[1].first_window - 1)
+    with years.journal.write():
+        quality.accept(years.journal, incident)
+    assert years.project.detail["collecting"] == {"from": years.seasons[1].first_window}
+    assert {each.state for each in years.windows[-2:]} == {"collected"}
 
 
 def test_only_the_newest_window_keeps_the_detector_s_state(years):

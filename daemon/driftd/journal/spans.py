@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from driftd.journal import tables
-from driftd.journal.records import File
+from driftd.journal.records import File, Window
 from driftd.journal.store import Journal
 from driftd.readers import Span
 
@@ -37,3 +37,11 @@ def span_of(file: File, labels: Path | None = None) -> Span:
     """Return where all rows of a file are."""
     late = str(labels / file.labels) if labels and file.labels else None
     return Span(os.fsdecode(file.location), 0, file.rows, late)
+
+
+def held_against(journal: Journal, project: str, reference_id: int, onset: int, most: int) -> list[Window]:
+    """Return the newest windows that a change was held against: those judged by the same reference, or that it was made of, newest first."""
+    made_of = tables.references.get(journal, reference_id).made_of.get("windows", [0, 0])
+    where = "project = ? AND number < ? AND state IN ('judged', 'collected') AND (reference_id = ? OR number BETWEEN ? AND ?)"
+    order = f"number DESC LIMIT {most}"
+    return tables.windows.all(journal, where, project, onset, reference_id, *made_of, order=order)

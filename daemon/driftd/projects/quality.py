@@ -5,6 +5,7 @@ from typing import Any
 from driftd.journal import Journal, tables
 from driftd.journal.records import Incident, IncidentState, WindowState
 from driftd.projects import incidents
+from driftd.retrain import seasons
 
 
 def opened(journal: Journal, project: str) -> Incident | None:
@@ -36,11 +37,12 @@ def recovered(journal: Journal, project: str) -> None:
 
 
 def accept(journal: Journal, incident: Incident) -> None:
-    """A person says that the data are right as they are: they are a new regime, from the first window that was held back."""
+    """A person says that the data are right as they are: they are a new regime, from the first window that was held back since the last turn of a season."""
     incidents.close(journal, incident, "person")
     tables.windows.set(
         journal, "project = ? AND number >= ? AND state = ?", incident.project, incident.onset_window, WindowState.HELD,
         state=WindowState.COLLECTED,
     )  # fmt: skip
-    detail = {**tables.projects.get(journal, incident.project).detail, "collecting": {"from": incident.onset_window}}
+    first = max(incident.onset_window or 0, seasons.began(journal, incident.project))
+    detail = {**tables.projects.get(journal, incident.project).detail, "collecting": {"from": first}}
     tables.projects.set(journal, "name = ?", incident.project, reference_id=None, detail=detail)

@@ -9,8 +9,8 @@ from driftd.config import Project
 from driftd.detect.crossing import choose
 from driftd.journal import Journal, tables
 from driftd.journal.files import write_file
-from driftd.journal.records import Incident, WindowState
-from driftd.journal.spans import spans_of
+from driftd.journal.records import Incident
+from driftd.journal.spans import held_against, spans_of
 from driftd.projects import incidents
 from driftd.projects.labels import FRESH, Labels
 from driftd.readers import Schema
@@ -64,10 +64,7 @@ class ToLabel:
         reference = (layout.references / tables.references.get(self.journal, reference_id).profile).read_bytes()
         effects = {c["name"]: c["effect"] for c in incident.detail["verdict"]["columns"] if c["drift"]}
         fresh = tables.windows.all(self.journal, FRESH, self.name, onset, order="number")
-        before = tables.windows.all(
-            self.journal, "project = ? AND number < ? AND state = ?", self.name, onset, WindowState.JUDGED,
-            order=f"number DESC LIMIT {BEFORE}",
-        )  # fmt: skip
+        before = held_against(self.journal, self.name, reference_id, onset, BEFORE)
         return self.runner.executor.submit(
             choose, reference, effects, spans_of(self.journal, before), spans_of(self.journal, fresh, layout.labels),
             Schema.from_json(tables.projects.get(self.journal, self.name).columns or []), self.labels.known, self.most,

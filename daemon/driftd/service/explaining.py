@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from driftd.errors import DataError
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
-from driftd.journal.spans import spans_of
+from driftd.journal.spans import held_against, spans_of
 from driftd.observe import views
 from driftd.observe.views import IncidentView
 from driftd.observe.views.incidents import ColumnView
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from driftd.detect.vocabulary import Term
 
 BEFORE = 20  # windows before a change whose texts are compared
-# those that the change was held against: windows judged by the same reference, and those that it was made of
-OF_REFERENCE = (
-    "project = ? AND number < ? AND state IN ('judged', 'collected') AND (reference_id = ? OR number BETWEEN ? AND ?)"
-)
 
 
 @dataclass(frozen=True)
@@ -110,10 +106,7 @@ def _with_rows(
     texts = {column.name for column in schema.columns if column.kind in (Kind.TEXT, Kind.ENTITIES)}
     if not any(column.drift and column.name in texts for column in found.columns):
         return found
-    made_of = tables.references.get(journal, reference_id).made_of.get("windows", [0, 0])
-    before = tables.windows.all(
-        journal, OF_REFERENCE, project, numbers[0], reference_id, *made_of, order=f"number DESC LIMIT {BEFORE}"
-    )
+    before = held_against(journal, project, reference_id, numbers[0], BEFORE)
     now = tables.windows.all(
         journal, "project = ? AND number BETWEEN ? AND ? AND state <> 'held'", project, *numbers, order="number"
     )
