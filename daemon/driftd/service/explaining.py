@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftd.errors import DataError
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
+from driftd.journal.records import Window
 from driftd.journal.spans import held_against, spans_of
 from driftd.observe import views
 from driftd.observe.views import IncidentView
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from driftd.detect.vocabulary import Term
 
 BEFORE = 20  # windows before a change whose texts are compared
+ROWS = 800  # of either side that are enough to see which words came and went
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,14 @@ def _with_rows(
     now = tables.windows.all(
         journal, "project = ? AND number BETWEEN ? AND ? AND state <> 'held'", project, *numbers, order="number"
     )
-    spans = (tuple(spans_of(journal, windows)) for windows in (before, now))
+    spans = (tuple(spans_of(journal, _enough(windows))) for windows in (before, now))
     return replace(found, before=next(spans), now=next(spans), schema=schema.subset(texts))
+
+
+def _enough(windows: Sequence[Window]) -> list[Window]:
+    """Take as many windows as it needs for ROWS rows: a page does not wait for more."""
+    rows = accumulate((window.rows for window in windows), initial=0)
+    return [window for window, already in zip(windows, rows, strict=False) if already < ROWS]
 
 
 def _material(
