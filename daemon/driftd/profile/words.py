@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from driftd.profile.binning import Floats, Ints, digest
 
 Known = NDArray[np.bool_]  # the terms that are known, shape (KNOWN,)
 
+AT_ONCE = 1 << 12  # rows whose terms are looked at, and held as text, at once
 BUCKETS = 1 << 11  # that terms are counted in
 KNOWN = 1 << 18  # bits of what is known; a new term looks known with the share of those that are set
 # Han and kana, Thai, Lao, Burmese and Khmer are written without spaces: each of their letters is a term
@@ -31,37 +33,43 @@ class Documents:
 
     Attributes:
         rows: The row of each term, shape (terms,), rising.
-        hashes: 63 bits that stand for each term, shape (terms,).
+        hashes: 31 bits that stand for each term, shape (terms,).
         valid: Which rows are not null, shape (rows,).
     """
 
-    rows: Ints
-    hashes: Ints
+    rows: NDArray[np.int32]
+    hashes: NDArray[np.int32]
     valid: NDArray[np.bool_]
 
     @classmethod
     def of_texts(cls, column: pa.Array) -> "Documents":
         """Take texts apart: the words in lower case, without punctuation."""
-        return cls._of(words(column), column)
+        return cls._of(words, column)
 
     @classmethod
     def of_entities(cls, column: pa.Array, texts: pa.Array) -> "Documents":
         """Take the entities of texts: label and surface, the text between their ends."""
-        return cls._of(surfaces(column, texts), column)
+        return cls._of(surfaces, column, texts)
 
     @classmethod
-    def _of(cls, terms: list[list[str]], column: pa.Array) -> "Documents":
-        known: dict[str, int] = {}
-        places = [known.setdefault(term, len(known)) for each in terms for term in each]
-        hashes = np.array([_hash(term) for term in known], dtype=np.int64)[places] if places else np.zeros(0, np.int64)
-        rows = np.repeat(np.arange(len(terms)), np.fromiter(map(len, terms), np.int64, len(terms)))
-        return cls(rows, hashes, column.is_valid().to_numpy(zero_copy_only=False))
+    def _of(cls, apart: Callable[..., list[list[str]]], column: pa.Array, *more: pa.Array) -> "Documents":
+        hashes, lengths = array("i"), array("i")
+        for first in range(0, len(column), AT_ONCE):
+            known = _Hashes()
+            for terms in apart(*(each.slice(first, AT_ONCE) for each in (column, *more))):
+                lengths.append(len(terms))
+                hashes.extend(map(known.__getitem__, terms))
+        rows = np.repeat(np.arange(len(column), dtype=np.int32), np.array(lengths, np.int32))
+        return cls(rows, np.array(hashes, np.int32), column.is_valid().to_numpy(zero_copy_only=False))
 
     @cached_property
     def frequencies(self) -> Ints:
         """In how many rows is a term of each bucket, shape (BUCKETS,)."""
-        places = np.unique(self.rows * BUCKETS + (self.hashes >> 20) % BUCKETS)
-        return np.bincount(places % BUCKETS, minlength=BUCKETS).astype(np.int64)
+        counts = np.zeros(BUCKETS, np.int64)
+        for _, rows, hashes in self._parts():
+            places = np.unique(rows * BUCKETS + (hashes >> 20) % BUCKETS)
+            counts += np.bincount(places % BUCKETS, minlength=BUCKETS)
+        return counts
 
     def known(self) -> Known:
         """Return what is known to one who has seen these terms."""
@@ -71,9 +79,27 @@ class Documents:
 
     def unseen(self, known: Known) -> Floats:
         """Return the share of each row's terms that are not known, shape (rows,); 0 for a row without any."""
-        rows = len(self.valid)
-        new = np.bincount(self.rows, weights=~known[self.hashes % KNOWN], minlength=rows)
-        return np.asarray(new / np.maximum(np.bincount(self.rows, minlength=rows), 1))
+        shares = np.zeros(len(self.valid))
+        for first, rows, hashes in self._parts():
+            part = shares[first : first + AT_ONCE]
+            new = np.bincount(rows, weights=~known[hashes % KNOWN], minlength=len(part))
+            part[:] = new / np.maximum(np.bincount(rows, minlength=len(part)), 1)
+        return shares
+
+    def _parts(self) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.int32]]]:
+        """Yield the terms of so many rows that not too much of them is held at once: the first row, the rows from it on, and the hashes."""
+        firsts = range(0, len(self.valid), AT_ONCE)
+        ends = np.searchsorted(self.rows, [*firsts, len(self.valid)])
+        for first, (start, end) in zip(firsts, pairwise(ends), strict=True):
+            yield first, self.rows[start:end] - first, self.hashes[start:end]
+
+
+class _Hashes(dict[str, int]):
+    """The hashes of terms, each found once."""
+
+    def __missing__(self, term: str) -> int:
+        self[term] = found = _hash(term)
+        return found
 
 
 def documents_of(batch: pa.RecordBatch, kinds: Mapping[str, str], text: str | None) -> dict[str, Documents]:
@@ -129,9 +155,13 @@ def _runs(letters: list[str]) -> Iterator[list[str]]:
 
 
 def _hash(term: str) -> int:
-    return _short(term) if len(term) <= REMEMBERED else digest(NUMBER.sub("0", term))
+    return _short(term) if len(term) <= REMEMBERED else _digest(term)
 
 
 @lru_cache(1 << 16)
 def _short(term: str) -> int:
-    return digest(NUMBER.sub("0", term))
+    return _digest(term)
+
+
+def _digest(term: str) -> int:
+    return digest(NUMBER.sub("0", term)) & 0x7FFFFFFF

@@ -1,6 +1,7 @@
 """Terms of texts and entities: what they are, that their counts add up, and that no row vouches for itself."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -56,6 +57,17 @@ def test_what_is_no_word_but_a_file_in_letters_is_not_remembered() -> None:
     one, other = (Documents.of_texts(pa.array(["x" * 10_000 + end])) for end in "ab")
     assert one.hashes.tolist() != other.hashes.tolist()
     assert _short.cache_info().currsize == before
+
+
+def test_many_long_texts_are_never_held_as_words_all_at_once() -> None:
+    column = pa.array([" ".join(f"w{chr(97 + row % 26)}{chr(97 + word % 26)}" for word in range(100)) for row in range(20_000)])  # fmt: skip
+    tracemalloc.start()
+    documents = Documents.of_texts(column)
+    assert 20_000 * 25 < documents.frequencies.sum() <= 20_000 * 26  # some words share a bucket
+    assert not documents.unseen(documents.known()).any()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60 << 20  # two million words are 120 MB as texts, and 16 MB as hashes with their rows
 
 
 def test_a_row_counts_once_for_each_term() -> None:
