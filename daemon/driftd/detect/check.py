@@ -60,6 +60,8 @@ def check(
     over = exceeded(said)
     sure = tested.p_values[0] * multipliers(known)[0] <= alpha
     moved = frozenset(map(int, np.flatnonzero(sure & (tested.effects[0] >= settings.min_effect)))) | over
+    if drift:
+        moved |= found.words(0, 1 / alpha)
     if drift and not moved:
         moved = found.moved(0, 1 / alpha, settings)
     return Check(

@@ -72,20 +72,23 @@ class Evidence:
         p_values = np.where(large, self.tested.p_values, 1.0).min(-1) * single
         if self.reference.joint.groups:
             p_values = np.where(large.any(-1), np.minimum(p_values, self.joint * together), p_values)
-        between, within = (each.worth if floor else each.p_values for each in (self.paired, self.terms))
+        between = self.paired.worth if floor else self.paired.p_values
+        within = self.terms.worth.min(0, initial=1.0) if floor else self.terms.p_values
         return p_values, paired * between, terms * within
 
     def moved(self, block: int, enough: float, settings: DriftSettings) -> frozenset[int]:
-        """Return the features that explain why a block is as rare as `enough`: single ones, or those of a pair or of terms where only these are."""
-        features, between, within = (float(each[block]) for each in self._p_values(settings.min_effect))
-        if features * enough > 1:
-            if within <= between:
-                found = self.reference.terms.columns(self.terms, block)
-            else:
-                found = self.reference.paired.columns(self.paired, block)
-            if found:
-                return found
-        return attribute(self.tested, block, settings)
+        """Return the features that explain why a block is as rare as `enough`: single ones and those of terms, or of a pair where only it is."""
+        features, between, _ = (float(each[block]) for each in self._p_values(settings.min_effect))
+        alone, words = features * enough <= 1, self.words(block, enough)
+        if alone or words:
+            return words | (attribute(self.tested, block, settings) if alone else frozenset())
+        pair = self.reference.paired.columns(self.paired, block) if between * enough <= 1 else frozenset()
+        return pair or attribute(self.tested, block, settings)
+
+    def words(self, block: int, enough: float) -> frozenset[int]:
+        """Return the first features of the columns whose terms by themselves are as rare as `enough`."""
+        *_, terms = multipliers(self.reference)
+        return self.reference.terms.columns(self.terms, block, 1 / (enough * terms))
 
     def told(self, block: int, said: Said, moved: frozenset[int]) -> tuple[ColumnVerdict, ...]:
         """Say what is to be said of each column about a block; `moved` are the features that drifted."""
@@ -93,9 +96,7 @@ class Evidence:
         layout, pairs, terms = self.reference.layout, self.reference.paired, self.reference.terms
         if moved and moved == pairs.columns(self.paired, block):
             columns = pairs.told(columns, layout, self.paired, block)
-        if moved & terms.columns(self.terms, block):
-            columns = terms.told(columns, layout, self.terms, block)
-        return columns
+        return terms.told(columns, layout, self.terms, block, moved)
 
 
 def multipliers(reference: Reference) -> tuple[float, float, float, float]:

@@ -64,7 +64,11 @@ def returned(earlier: Reference, regime: Profile, change: float) -> bool:
     """
     found = Evidence.of(earlier, Blocks.single(earlier.profile, regime), 0.0)
     found.tested.p_values[:, earlier.constant] = 1.0
-    left = float(found.tested.effects[0, earlier.tested & ~earlier.constant].max(initial=float(found.terms.effects[0])))
+    left = float(
+        found.tested.effects[0, earlier.tested & ~earlier.constant].max(
+            initial=float(found.terms.effects.max(initial=0.0))
+        )
+    )
     rare = found.rarity()[0]
     return bool(1 / max(rare, SMALLEST_P) > SAME or left <= REST * change)
 

@@ -24,16 +24,15 @@ OFTEN = 40  # rows of a bucket from which on its own design effect can be told
 
 @dataclass(frozen=True)
 class TermsTested:
-    """What the terms say of each block, shape (blocks,).
+    """What the terms say of blocks.
 
-    `p_values` is that of the test whose outcome is least by chance, times the number of tests; `worth` the same of those whose
-    effect, the change of a share of documents, reaches the floor. The others are of the one that `worth` is about: its column,
-    whether it is about terms never seen, and its effect.
+    `p_values`, shape (blocks,), is that of the test whose outcome is least by chance, times the number of tests. Of each source, shape
+    (sources, blocks): `worth` is the same of its tests whose effect, the change of a share of documents, reaches the floor; `unseen`
+    whether that one is about terms never seen, and `effects` its effect.
     """
 
     p_values: Floats
     worth: Floats
-    sources: Ints
     unseen: NDArray[np.bool_]
     effects: Floats
 
@@ -78,91 +77,89 @@ class Terms:
 
     def test(self, before: Profile, now: Profile, floor: float) -> TermsTested:
         """Compare profiles of blocks."""
-        blocks = len(now.terms)
+        blocks, sources = len(now.terms), range(len(self.places))
         if not self.number:
-            ones, none = np.ones(blocks), np.zeros(blocks, np.int64)
-            return TermsTested(ones, ones, none, none > 0, np.zeros(blocks))
-        found = [self._buckets(before, now, floor), self._unseen(before, now, floor)]
-        p_values, worth, sources, effects = (np.array(each) for each in zip(*found, strict=True))
-        best = worth.argmin(0)
-        chosen = (best, np.arange(blocks))
-        smallest, worth = (np.minimum(1.0, each.min(0) * self.number) for each in (p_values, worth))
-        return TermsTested(smallest, worth, sources[chosen], best == 1, effects[chosen])
+            ones = np.ones((len(sources), blocks))
+            return TermsTested(np.ones(blocks), ones, ones < 1, ones * 0)
+        tests = (self._buckets, self._unseen)
+        found = np.array([[each(source, before, now, floor) for each in tests] for source in sources])
+        p_values, worth, effects = np.moveaxis(found, 2, 0)  # each of shape (sources, tests, blocks)
+        best = worth.argmin(1)[:, None]
+        return TermsTested(
+            np.minimum(1.0, p_values.min((0, 1)) * self.number),
+            np.minimum(1.0, worth.min(1) * self.number),
+            best[:, 0] == 1,
+            np.take_along_axis(effects, best, 1)[:, 0],
+        )
 
-    def _buckets(self, before: Profile, now: Profile, floor: float) -> tuple[Floats, Floats, Ints, Floats]:
-        """Return the smallest p-value of any bucket, that of those with an effect, and the latter's source and effect."""
-        n, m = (self._documents(side) for side in (before, now))
-        effects = np.abs(now.terms / np.maximum(m, 1) - before.terms / np.maximum(n, 1))
-        surprise = np.where(self.tested[:, None], _surprise(before.terms, now.terms, n, m, self.design), -1.0)
+    def _buckets(self, source: int, before: Profile, now: Profile, floor: float) -> tuple[Floats, Floats, Floats]:
+        """Return the smallest p-value of any bucket of a source, that of those with an effect, and the latter's effect."""
+        a, b = before.terms[:, source], now.terms[:, source]
+        n, m = (self._documents(source, side) for side in (before, now))
+        if not self.tested[source]:
+            return np.ones(len(b)), np.ones(len(b)), np.zeros(len(b))
+        effects = np.abs(b / np.maximum(m, 1) - a / np.maximum(n, 1))
+        surprise = _surprise(a, b, n, m, self.design[source])
         found = []
         for ranked in (surprise, np.where(effects >= floor, surprise, -1.0)):
-            flat = ranked.reshape(len(ranked), -1)
-            most = np.argpartition(-flat, EXACT, axis=1)[:, :EXACT]
-            p_values = self._p_values(before.terms, now.terms, n, m, most)
-            p_values = np.where(np.take_along_axis(flat, most, 1) > 0, p_values, 1.0)
+            most = np.argpartition(-ranked, EXACT, axis=1)[:, :EXACT]
+            counts = np.take_along_axis(a, most, 1), np.take_along_axis(b, most, 1)
+            p_values = self._p_values(source, *counts, n, m, most)
+            p_values = np.where(np.take_along_axis(ranked, most, 1) > 0, p_values, 1.0)
             best = p_values.argmin(1)[:, None]
             found.append((np.take_along_axis(p_values, best, 1)[:, 0], np.take_along_axis(most, best, 1)))
         (smallest, _), (worth, place) = found
-        return (
-            smallest,
-            worth,
-            place[:, 0] // BUCKETS,
-            np.take_along_axis(effects.reshape(len(effects), -1), place, 1)[:, 0],
-        )
+        return smallest, worth, np.take_along_axis(effects, place, 1)[:, 0]
 
-    def _unseen(self, before: Profile, now: Profile, floor: float) -> tuple[Floats, Floats, Ints, Floats]:
+    def _unseen(self, source: int, before: Profile, now: Profile, floor: float) -> tuple[Floats, Floats, Floats]:
         """Return the same of rows with many terms that are not known."""
         sides = []
         for side in (before, now):
-            cells = np.cumsum(side.cells[:, self.unseen], axis=-1)
-            total = cells[..., -1:].astype(np.float64)
-            sides.append((total - np.take_along_axis(cells, self.many[None], -1), total))
+            cells = np.cumsum(side.cells[:, self.unseen[source]], axis=-1)
+            total = cells[:, -1:].astype(np.float64)
+            sides.append((total - cells[:, self.many[source]], total))
         (a, n), (b, m) = sides
         effects = b / np.maximum(m, 1) - a / np.maximum(n, 1)
-        p_values = _more(*(each / self.unseen_design[:, None] for each in (a, b, n, m)))
-        p_values = np.where(self.tested[:, None] & (effects > 0), p_values, 1.0).reshape(len(b), -1)
-        worth = np.where(effects.reshape(p_values.shape) >= floor, p_values, 1.0)
+        p_values = _more(*(each / self.unseen_design[source] for each in (a, b, n, m)))
+        p_values = np.where(self.tested[source] & (effects > 0), p_values, 1.0)
+        worth = np.where(effects >= floor, p_values, 1.0)
         place = worth.argmin(1)[:, None]
-        chosen = np.take_along_axis(effects.reshape(p_values.shape), place, 1)[:, 0]
-        return p_values.min(1), worth.min(1), place[:, 0] // len(CUTS), chosen
+        return p_values.min(1), worth.min(1), np.take_along_axis(effects, place, 1)[:, 0]
 
-    def columns(self, tested: TermsTested, block: int) -> frozenset[int]:
-        """Return the first feature of the column whose terms changed most surely in a block; none where no change is worth anything."""
-        if not self.number or tested.worth[block] >= 1:
-            return frozenset()
-        return frozenset([int(self.places[tested.sources[block]])])
+    def columns(self, tested: TermsTested, block: int, most: float) -> frozenset[int]:
+        """Return the first features of the columns whose terms have changed in a block, with a p-value of at most so much."""
+        return frozenset(map(int, self.places[tested.worth[:, block] <= most]))
 
     def told(
-        self, columns: tuple[ColumnVerdict, ...], layout: Layout, tested: TermsTested, block: int
+        self, columns: tuple[ColumnVerdict, ...], layout: Layout, tested: TermsTested, block: int, moved: frozenset[int]
     ) -> tuple[ColumnVerdict, ...]:
-        """Say of the column whose terms changed most surely by how much one of them did."""
-        names = [layout.features[place].column for place in self.columns(tested, block)]
-        effect, p_value = float(tested.effects[block]), float(max(tested.worth[block], SMALLEST_P))
-        said = StatisticVerdict("unseen" if tested.unseen[block] else "terms", effect, p_value, None)
+        """Say of the columns that moved by how much one of their terms did, where one did."""
+        said = {}
+        for source, place in enumerate(self.places):
+            if int(place) in moved and tested.worth[source, block] < 1:
+                effect, p_value = float(tested.effects[source, block]), max(tested.worth[source, block], SMALLEST_P)
+                name = "unseen" if tested.unseen[source, block] else "terms"
+                said[layout.features[place].column] = StatisticVerdict(name, effect, float(p_value), None)
         return tuple(
             replace(
                 each,
-                effect=max(each.effect, effect),
-                evidence=max(each.evidence, 1 / p_value),
-                statistics=(*each.statistics, said),
+                effect=max(each.effect, found.value),
+                evidence=max(each.evidence, 1 / (found.p_value or SMALLEST_P)),
+                statistics=(*each.statistics, found),
             )
-            if each.name in names
+            if (found := said.get(each.name))
             else each
             for each in columns
         )
 
-    def _documents(self, side: Profile) -> Floats:
-        """Return the rows that are not null, shape (blocks, sources, 1)."""
-        tallies = side.tallies[:, self.places]
-        return (tallies[..., 0] - tallies[..., 1])[..., None].astype(np.float64)
+    def _documents(self, source: int, side: Profile) -> Floats:
+        """Return the rows that are not null, shape (blocks, 1)."""
+        tallies = side.tallies[:, self.places[source]]
+        return (tallies[:, 0] - tallies[:, 1])[:, None].astype(np.float64)
 
-    def _p_values(self, before: Ints, now: Ints, n: Floats, m: Floats, places: Ints) -> Floats:
-        """Return two-sided p-values of some buckets of each block, places of shape (blocks, k)."""
-        blocks = np.arange(len(now))[:, None]
-        source, bucket = np.divmod(places, BUCKETS)
-        design = self.design[source, bucket]
-        n, m = (side[blocks, source, 0] / design for side in (n, m))
-        a, b = (side[blocks, source, bucket] / design for side in (before, now))
+    def _p_values(self, source: int, before: Ints, now: Ints, n: Floats, m: Floats, buckets: Ints) -> Floats:
+        """Return two-sided p-values of some buckets of each block, shape (blocks, k), with their counts."""
+        a, b, n, m = (side / self.design[source][buckets] for side in (before, now, n, m))
         return np.asarray(np.minimum(1.0, 2 * np.minimum(_more(a, b, n, m), _more(b, a, m, n))))
 
 

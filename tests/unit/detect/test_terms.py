@@ -151,6 +151,21 @@ def test_a_threshold_of_the_unseen_share_is_said_to_mean_nothing() -> None:
     assert found == [("columns", "'text.unseen' is tested together with the terms that are known, and takes no fixed threshold")]  # fmt: skip
 
 
+def test_words_that_change_beside_another_column_are_named_with_it(quiet) -> None:
+    now = documents(other_rates=0.5, person=0.9)(np.random.default_rng(5), 500)
+    found = check(lambda: [quiet[0]], [now], DOCUMENTS, SETTINGS, 0.001)
+    assert [column.name for column in found.columns if column.drift] == ["text", "entities"]
+    done = step(quiet[1], History(), Profile.of(quiet[1].layout, [now]), SETTINGS)
+    assert [column.name for column in done.verdict.columns if column.drift] == ["text", "entities"]
+    assert {"terms", "unseen"} & {each.name for each in done.verdict.columns[0].statistics}
+
+
+def test_texts_and_entities_are_both_named_where_the_words_of_both_are_new(quiet) -> None:
+    now = documents(new_surface=0.3)(np.random.default_rng(5), 500)
+    done = step(quiet[1], History(), Profile.of(quiet[1].layout, [now]), SETTINGS)
+    assert [column.name for column in done.verdict.columns if column.drift] == ["text", "entities"]
+
+
 def test_an_explanation_names_what_came_and_what_went(quiet) -> None:
     now = documents(new_surface=0.3)(np.random.default_rng(6), 500)
     found = check(lambda: [quiet[0]], [now], DOCUMENTS, SETTINGS, 0.001)
