@@ -68,6 +68,7 @@ class Terms:
         unseen = layout.held_out
         above = 1 - np.cumsum(anchor[unseen], axis=1) / np.maximum(anchor[unseen].sum(1, keepdims=True), 1)
         many = (above[:, None, :] > CUTS[:, None]).sum(-1)
+        many = np.minimum(many, anchor.shape[-1] - 1)  # of rows that nobody has labelled yet none is above
         return cls(places_of(layout), unseen, many, term_design, design[unseen], tested)
 
     @property

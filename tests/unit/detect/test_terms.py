@@ -166,6 +166,20 @@ def test_texts_and_entities_are_both_named_where_the_words_of_both_are_new(quiet
     assert [column.name for column in done.verdict.columns if column.drift] == ["text", "entities"]
 
 
+@pytest.mark.parametrize("labelled", [range(0), range(1000), range(1000, 2000)], ids=["no", "the older", "the newer"])
+def test_a_reference_of_which_nobody_has_labelled_some_rows_judges_windows(quiet, labelled) -> None:
+    """Labels come late: the newest rows of a regime, or all of them, have no entities yet."""
+    rows = quiet[0].to_pydict()
+    entities = [each if place in labelled else None for place, each in enumerate(rows["entities"])]
+    batch = pa.record_batch([quiet[0].column("text"), pa.array(entities, pa.list_(ENTITY))], ["text", "entities"])
+    reference = Reference.build(lambda: [batch], DOCUMENTS, SETTINGS)
+    now = documents(other_rates=0.5)(np.random.default_rng(5), 250)
+    done = step(reference, History(), Profile.of(reference.layout, [now]), SETTINGS)
+    assert [column.name for column in done.verdict.columns if column.drift] == ["text"]
+    said = explain(reference.layout, reference.profile, Profile.of(reference.layout, [now]), done.verdict.columns)
+    assert [each.name for each in said if each.drift] == ["text"]
+
+
 def test_an_explanation_names_what_came_and_what_went(quiet) -> None:
     now = documents(new_surface=0.3)(np.random.default_rng(6), 500)
     found = check(lambda: [quiet[0]], [now], DOCUMENTS, SETTINGS, 0.001)
