@@ -15,7 +15,7 @@ HEAD = "n,kind,label\n"
 REFUSED = {
     "broken.json": (b'{"spacy_data": [["cut off', "broken.json"),
     "broken.jsonl": (b'{"n": 1, "kind": "a", "label": "A"}\n{"n": 2, "kind":\n', "line 2"),
-    "missing.csv": (b"n,label\n1,A\n2,B\n", "column kind"),
+    "missing.csv": (b"n,label\n1,A\n2,B\n", "column 'kind' is missing"),
     "retyped.csv": ((HEAD + "".join(f"number {n},a,A\n" for n in range(50))).encode(), "column n"),
     "nothing.parquet": (b"", "nothing.parquet"),
     "not.parquet": (b"PAR1 but not really", "not.parquet"),
