@@ -60,7 +60,7 @@ class Profile:
         sampled = Sampled(layout.pairs, paired)
 
         def pieces() -> Iterator[pa.RecordBatch]:
-            for batch in chain(first, batches):
+            for batch in _gathered(chain(first, batches)):
                 for piece in _cut(batch):
                     sampled.take(layout.features, layout.binnings, piece)
                     yield piece
@@ -122,6 +122,24 @@ class Profile:
         """Read what `to_bytes` wrote."""
         _, arrays = unpack(data)
         return cls.from_arrays(arrays)
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Bring batches together that are shorter than a piece: each call of numpy costs as much as counting a hundred rows."""
+    short: list[pa.RecordBatch] = []
+    for batch in batches:
+        short.append(batch)
+        if sum(each.num_rows for each in short) >= PIECE:
+            yield from _joined(short)
+            short = []
+    yield from _joined(short)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    if len(batches) < 2:  # noqa: PLR2004  # nothing to join
+        return batches
+    joined: list[pa.RecordBatch] = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
+    return joined
 
 
 def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
