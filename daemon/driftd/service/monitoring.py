@@ -1,5 +1,6 @@
 """The files that let a Prometheus and a Grafana on this machine watch a daemon with given settings. They are only made here, never written."""
 
+import json
 from pathlib import Path
 
 from driftd.config import Settings
@@ -26,7 +27,7 @@ def scraping(settings: Settings) -> str:
     """Return what Prometheus' own settings need: where the daemon is scraped, and these rules."""
     target = f'      - targets: ["{settings.http.listen.replace("localhost", "127.0.0.1")}"]\n'
     if settings.http.url:
-        target += f'        labels: {{url: "{settings.http.url.rstrip("/")}"}}\n'
+        target += f"        labels: {{url: {json.dumps(settings.http.url.rstrip('/'))}}}\n"
     lines = _shipped("prometheus/prometheus.yml").splitlines(keepends=True)
     text = "".join(line for line in lines if not line.lstrip().startswith("#"))
     return text.replace(SHIPPED_TARGET, target).replace(SHIPPED_RULES, "  - driftd/*.yml\n").rstrip() + "\n"
