@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from driftd.config import Project
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, seasons, tables
 from driftd.journal.layout import journal_path
 from driftd.journal.records import IncidentState, Run, RunState
 from driftd.observe import views
 from driftd.projects import incidents, quality
 from driftd.projects import seasons as projects_seasons
 from driftd.projects.loop import ProjectLoop
-from driftd.retrain import finish, seasons
+from driftd.retrain import finish
 from driftd.service import explaining
 from support import adoption
 from support.daemon import write_settings

@@ -17,6 +17,7 @@ from driftd.profile import Axis, Layout, Profile, Values
 from driftd.profile.binning import Floats
 from driftd.profile.features import Column, Feature
 
+NO_TERMS: Mapping[str, Sequence[Term]] = {}
 BINS = 24  # bars of a distribution; a column with no more values than that shows each
 NAMED = 3  # terms that a sentence names
 TOP = 12  # categories that are shown; the others are one
@@ -27,9 +28,6 @@ QUANTITIES = {
     "digits": "the median share of digits", "capitals": "the median share of capitals", "punctuation": "the median share of punctuation",
     "norm": "the median length of the vector",
 }  # fmt: skip
-
-
-NO_TERMS: Mapping[str, Sequence[Term]] = {}
 
 
 class Judged(Protocol):

@@ -48,9 +48,8 @@ class Seasonal(Follower):
         self._season: Occurrence | None = None
         self._from = 0  # the row with which its regime began: its own first, or that of its first change
         self._changed = False
-        self._usual: tuple[Reference | None] | None = (
-            None  # what is set aside; within, None where one was being collected
-        )
+        # what is set aside; within, None where one was being collected
+        self._usual: tuple[Reference | None] | None = None
         self._left: dict[str, tuple[int, Reference]] = {}
 
     def turn(self, now: Occurrence | None) -> Iterator[dict[str, Any]]:

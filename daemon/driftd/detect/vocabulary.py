@@ -32,7 +32,7 @@ def changed_terms(
 
     Args:
         columns: The columns; others than text and entities have none.
-        before: Rows of the reference, the newest first counted up to a limit.
+        before: Rows of the reference; of either side the first MOST are counted.
         now: Rows of the change.
     """
     text = text_of_entities(column.name for column in columns if column.kind == "text")

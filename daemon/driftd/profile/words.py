@@ -21,9 +21,7 @@ BUCKETS = 1 << 11  # that terms are counted in
 KNOWN = 1 << 18  # bits of what is known; a new term looks known with the share of those that are set
 # Han and kana, Thai, Lao, Burmese and Khmer are written without spaces: each of their letters is a term
 UNSPACED = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
-REMEMBERED = (
-    64  # letters of a term whose hash is; what is longer is no word but a file in letters, and would fill the memory
-)
+REMEMBERED = 64  # letters of a term whose hash is; longer ones are files in letters, and would fill the memory
 NUMBER = re.compile(r"\d+")  # any number is the same term, as dates and amounts are always new
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, seasons, tables
 from driftd.journal.records import Incident, IncidentState, Run, RunState
-from driftd.retrain import seasons
 
 LIVE = "project = ? AND state <> 'closed'"
 NAMED = 3  # columns that a summary names

@@ -8,7 +8,7 @@ from driftd.config import Project
 from driftd.detect.crossing import Built, build, judge
 from driftd.detect.settings import AFTER, DriftSettings
 from driftd.detect.volume import RECENT, odd_volumes
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, seasons, tables
 from driftd.journal.files import write_file
 from driftd.journal.layout import Layout
 from driftd.journal.records import FileState, Incident, ProjectRow, Reference, Window, WindowState
@@ -16,7 +16,6 @@ from driftd.journal.spans import spans_of
 from driftd.projects import incidents, patterns, quality
 from driftd.projects.seasons import Seasons
 from driftd.readers import Schema, label_columns
-from driftd.retrain import seasons
 
 
 class Judge:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, seasons, tables
 from driftd.journal.records import Incident, IncidentState, WindowState
 from driftd.projects import incidents
-from driftd.retrain import seasons
 
 
 def opened(journal: Journal, project: str) -> Incident | None:

@@ -16,14 +16,13 @@ from driftd.config.seasons import Occurrence, occurrence
 from driftd.detect.crossing import Built, build
 from driftd.detect.settings import DriftSettings
 from driftd.errors import DriftdError
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, seasons, tables
 from driftd.journal.files import write_file
 from driftd.journal.layout import Layout
 from driftd.journal.records import ProjectRow, Season, Window
 from driftd.journal.spans import spans_of
 from driftd.projects import incidents
 from driftd.readers import Schema
-from driftd.retrain import seasons
 from driftd.retrain.context import champion
 
 IN_CONTROL = "project = ? AND number BETWEEN ? AND ? AND state IN ('judged', 'collected')"

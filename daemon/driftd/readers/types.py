@@ -67,8 +67,9 @@ class Schema:
     @property
     def text_of_entities(self) -> str | None:
         """The column that entities point into: `text`, or the only one of kind text."""
-        texts = self.of_kind(Kind.TEXT)
-        return TEXT if TEXT in texts else texts[0] if len(texts) == 1 else None
+        from driftd.profile.words import text_of_entities
+
+        return text_of_entities(self.of_kind(Kind.TEXT))
 
     def to_json(self) -> list[dict[str, Any]]:
         return [

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, seasons, tables
 from driftd.journal.records import Model, ProjectState, Run, RunState
-from driftd.retrain import probation, seasons, served
+from driftd.retrain import probation, served
 from driftd.retrain.context import Context
 from driftd.retrain.hooks import queue
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from driftd.config import Choice, choice
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, seasons, tables
 from driftd.journal.records import Window
 from driftd.journal.spans import spans_of
 from driftd.readers import Schema, label_columns
-from driftd.retrain import batches, dataset, seasons, selection
+from driftd.retrain import batches, dataset, selection
 from driftd.retrain.context import Context
 from driftd.retrain.dataset import Dataset
 from driftd.retrain.selection import Part

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, seasons, tables
 from driftd.journal.records import ProjectRow
 from driftd.observe.views import losses
 from driftd.observe.views.base import View, found, when
@@ -44,9 +44,7 @@ class SeasonView(View, frozen=True, kw_only=True):
     year: int  # in which it began
     first_window: int
     began_at: datetime
-    left_in: (
-        int | None
-    )  # the year whose season its windows are held against; None the first time, when that is the usual reference
+    left_in: int | None  # the year whose season its windows are held against; None the first time
 
 
 class HeldView(View, frozen=True, kw_only=True):
@@ -134,7 +132,7 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
 
 
 def _season(journal: Journal, project: str) -> SeasonView | None:
-    on = tables.seasons.first(journal, "project = ? AND last_window IS NULL", project)
+    on = seasons.on(journal, project)
     if on is None:
         return None
     left = tables.seasons.first(journal, "project = ? AND left_id = ?", project, on.reference_id)
