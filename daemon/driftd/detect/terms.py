@@ -206,17 +206,18 @@ def _more(a: Floats, b: Floats, n: Floats, m: Floats) -> Floats:
     """Return how likely b of m rows or more are, where a of n were before: a binomial's tail, or that of the likelihood ratio."""
     share = np.clip(m / np.maximum(n + m, 1), 1e-12, 1 - 1e-12)
     exact = np.where(b > 0, betainc(np.maximum(b, 1e-9), a + 1, share), 1.0)
-    usual = chdtrc(1, 2 * _whole(a, b, n, m)) / 2
+    usual = chdtrc(1, 2 * log_ratio(a, b, n, m)) / 2
     return np.where(_large(a, b, n, m), np.where(b * n > a * m, usual, 1 - usual), exact)
 
 
 def _surprise(before: Ints, now: Ints, n: Floats, m: Floats, design: Floats) -> Floats:
     """Return about -log p of each bucket: a bound of a binomial's tail, or the likelihood ratio where counts are large."""
     a, b, n, m = before / design, now / design, n / design, m / design
-    return np.where(_large(a, b, n, m), _whole(a, b, n, m), _present(a, b, n, m))
+    return np.where(_large(a, b, n, m), log_ratio(a, b, n, m), _present(a, b, n, m))
 
 
-def _whole(a: Floats, b: Floats, n: Floats, m: Floats) -> Floats:
+def log_ratio(a: Floats, b: Floats, n: Floats, m: Floats) -> Floats:
+    """Return half the likelihood ratio of a in n rows before and b in m now against one rate for both."""
     return _present(a, b, n, m) + _present(n - a, m - b, n, m)
 
 

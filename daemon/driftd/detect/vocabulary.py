@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
-from scipy.special import chdtri, rel_entr
+from scipy.special import chdtri
 
+from driftd.detect.terms import log_ratio
 from driftd.profile.features import Column
 from driftd.profile.words import surfaces, text_of_entities, words
 
@@ -74,10 +76,10 @@ def _changes(before: Counts, now: Counts) -> tuple[Term, ...]:
     (old, n), (new, m) = before, now
     if not n or not m:
         return ()
-    found = []
-    for name in old.keys() | new.keys():
-        a, b = old[name], new[name]
-        ratio = 2 * sum(_part(x, y, n, m) for x, y in ((a, b), (n - a, m - b)))
+    found, names = [], sorted(old.keys() | new.keys())
+    held, holds = (np.array([side[name] for name in names], np.float64) for side in (old, new))
+    ratios = 2 * log_ratio(held, holds, np.array(float(n)), np.array(float(m)))
+    for name, a, b, ratio in zip(names, held.tolist(), holds.tolist(), ratios.tolist(), strict=True):
         if ratio >= SURE:
             label, entity, term = name.partition("\n")  # a label is one line; an entity may go over several
             found.append((ratio, Term(term if entity else name, label if entity else "", a / n, b / m)))
@@ -85,8 +87,3 @@ def _changes(before: Counts, now: Counts) -> tuple[Term, ...]:
     came = [term for term in ordered if term.current > term.reference][:SHOWN]
     went = [term for term in ordered if term.current < term.reference][:SHOWN]
     return (*came, *went)
-
-
-def _part(a: int, b: int, n: int, m: int) -> float:
-    total = (a + b) / (n + m)
-    return float(rel_entr(a, n * total) + rel_entr(b, m * total))
