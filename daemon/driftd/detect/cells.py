@@ -27,9 +27,8 @@ def boundaries(cells: Ints) -> Ints:
     return np.asarray(np.sort(ends, axis=-1))
 
 
-def coarse(cells: Ints, ends: Ints) -> Ints:
-    """Sum fine cells, shape (..., features, k), into coarse ones."""
-    cumulative = np.cumsum(cells, axis=-1)
+def coarse(cumulative: Ints, ends: Ints) -> Ints:
+    """Return the counts of coarse cells from those up to each fine one, shape (..., features, k)."""
     taken = cumulative[..., np.arange(len(ends))[:, None], ends]
     return np.diff(taken, axis=-1, prepend=0)
 

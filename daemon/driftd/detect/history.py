@@ -1,5 +1,6 @@
 """Windows since the reference, newest first, in buckets that double: O(log) memory for every recent stretch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,4 +49,13 @@ class History:
     def sums(self) -> Profile:
         """Counts of the newest 1, 2, ... buckets together, of which there is at least one; their leading axis is the buckets."""
         counts = zip(*(bucket.profile.counts for bucket in self.buckets), strict=True)
-        return Profile(*(np.cumsum(each, axis=0) for each in counts))
+        return Profile(*map(_sums, counts))
+
+
+def _sums(parts: Sequence[Ints]) -> Ints:
+    sums = np.empty((len(parts), *parts[0].shape), np.int64)
+    sums[0] = parts[0]
+    # numpy.cumsum goes against the memory's order, and takes eight times as long
+    for place, part in enumerate(parts[1:], 1):
+        np.add(sums[place - 1], part, out=sums[place])
+    return sums

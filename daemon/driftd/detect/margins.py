@@ -89,12 +89,17 @@ class Margins:
     def pairs(self, ordered: bool, reference: Ints, current: Ints) -> dict[bool, Pair]:
         """Return the counts that statistics compare, of cells (..., features, width): fine ones (True) and coarse ones."""
         places = self.places(ordered)
-        before, now, design = reference[..., places, :], current[..., places, :], self.design[places]
+        rows = _run(places)
+        before, now, design = reference[..., rows, :], current[..., rows, :], self.design[places]
         if not ordered:
             filled = max(self.layout.binnings[place].size for place in places)
             return {False: Pair(before[..., :filled], now[..., :filled], design=design)}
-        ends = self.ends[places]
-        return {
-            True: Pair(before, now, self.spots[places], design),
-            False: Pair(coarse(before, ends), coarse(now, ends), design=design),
-        }
+        fine, ends = Pair(before, now, self.spots[places], design), self.ends[places]
+        below, within = fine.cumulative
+        return {True: fine, False: Pair(coarse(below, ends), coarse(within, ends), design=design)}
+
+
+def _run(places: Ints) -> Ints | slice:
+    """Return places that follow each other as a slice: it copies nothing."""
+    first, end = int(places[0]), int(places[-1]) + 1
+    return slice(first, end) if end - first == len(places) else places

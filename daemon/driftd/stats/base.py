@@ -30,7 +30,12 @@ class Pair:
     @cached_property
     def sizes(self) -> tuple[Floats, Floats]:
         """Rows of both samples, shape (...)."""
-        return self.reference.sum(-1, dtype=np.float64), self.current.sum(-1, dtype=np.float64)
+        return self.reference.sum(-1).astype(np.float64), self.current.sum(-1).astype(np.float64)
+
+    @cached_property
+    def cumulative(self) -> tuple[Ints, Ints]:
+        """Counts up to and with each cell, shape (..., k)."""
+        return np.cumsum(self.reference, axis=-1), np.cumsum(self.current, axis=-1)
 
     @cached_property
     def effective(self) -> Floats:

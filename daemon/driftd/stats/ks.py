@@ -22,8 +22,9 @@ class KolmogorovSmirnov:
     tested = True
 
     def __call__(self, pair: Pair) -> Outcome:
-        reference, current = pair.shares
-        value = np.abs(np.cumsum(reference - current, axis=-1)).max(-1)
+        (reference, current), (n, m) = pair.cumulative, pair.sizes
+        gap = reference * (1 / np.maximum(n, 1))[..., None] - current * (1 / np.maximum(m, 1))[..., None]
+        value = np.maximum(gap.max(-1), -gap.min(-1))
         empty = pair.effective <= 0
         value = np.where(empty, 0.0, value)
         return Outcome(value, np.minimum(1.0, 2 * np.exp(-2 * pair.effective * value**2)))
