@@ -25,7 +25,7 @@ def day(value: Any) -> str:
 Day = Annotated[str, BeforeValidator(day), WithJsonSchema({"type": "string", "pattern": f"^{_PATTERN}$"})]
 
 
-class Span(Protocol):
+class Days(Protocol):
     """A season of the settings: from a day to a day, both in it."""
 
     @property
@@ -43,7 +43,7 @@ class Occurrence(NamedTuple):
     year: int
 
 
-def occurrence(seasons: Sequence[Span], at: float) -> Occurrence | None:
+def occurrence(seasons: Sequence[Days], at: float) -> Occurrence | None:
     """Return which season, and of which year, a time (seconds since 1970) lies in; None where it lies in none."""
     if not seasons:
         return None
@@ -55,14 +55,14 @@ def occurrence(seasons: Sequence[Span], at: float) -> Occurrence | None:
     return None
 
 
-def holds(season: Span, today: str) -> bool:
+def holds(season: Days, today: str) -> bool:
     """Say whether a day lies in a season, which may go over the new year."""
     if season.from_ <= season.to:
         return season.from_ <= today <= season.to
     return today >= season.from_ or today <= season.to
 
 
-def problems(seasons: Sequence[Span]) -> Iterator[str]:
+def problems(seasons: Sequence[Days]) -> Iterator[str]:
     """Yield what is wrong with seasons, in words."""
     days = [{today for today in _DAYS if holds(season, today)} for season in seasons]
     for season, its in zip(seasons, days, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftd.config.seasons import Occurrence, Span, occurrence
+from driftd.config.seasons import Days, Occurrence, occurrence
 from driftd.detect.history import History
 from driftd.detect.reference import Reference
 from driftd.detect.replay import Again, Follower, Window
@@ -22,7 +22,7 @@ DAY = 86400
 class Calendar:
     """The seasons, and the column with the times of rows, which are in their order."""
 
-    seasons: Sequence[Span]
+    seasons: Sequence[Days]
     column: str
 
     def first(self, window: Window) -> tuple[Occurrence | None, int]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from driftd.config import Project
-    from driftd.config.seasons import Span
+    from driftd.config.seasons import Days
     from driftd.journal import Journal
 
 PAGE = 2000  # files that are looked at at once
@@ -74,7 +74,7 @@ def close_windows(journal: Journal, name: str, settings: Project, now: float) ->
     return closed + _close(journal, name, ready)
 
 
-def _cuts(journal: Journal, name: str, size: int, seasons: Sequence[Span]) -> Iterator[tuple[Cut, bool]]:
+def _cuts(journal: Journal, name: str, size: int, seasons: Sequence[Days]) -> Iterator[tuple[Cut, bool]]:
     """Yield windows that are full or end with a season's first or last rows, and at the end what is left and may still grow."""
     cut = Cut(size)
     position = 0
