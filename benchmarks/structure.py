@@ -23,6 +23,8 @@ def spellings(count: int, seed: int) -> np.ndarray:
 
 
 COMMON, NEW, SURFACES = spellings(600, 1), spellings(60, 2), spellings(80, 3)
+SORTED = np.sort(COMMON)
+FOLLOWING = np.random.default_rng(4).permutation(SORTED)  # of each the word that it is a phrase with
 RATES = 1 / np.arange(1, len(COMMON) + 1)
 RATES /= RATES.sum()
 
@@ -39,7 +41,12 @@ def normal(correlation: float) -> Draw:
 
 
 def documents(
-    *, new_words: float = 0.0, other_rates: float = 0.0, person: float = 0.5, new_surface: float = 0.0
+    *,
+    new_words: float = 0.0,
+    other_rates: float = 0.0,
+    person: float = 0.5,
+    new_surface: float = 0.0,
+    turned: float | None = None,
 ) -> Draw:
     """Texts of one length, each with two entities.
 
@@ -48,12 +55,17 @@ def documents(
         other_rates: Share of the words that are drawn with the rates of common and rare words turned round.
         person: Share of the entities that are labelled PER and not ORG.
         new_surface: Share of the documents of which one entity is one that was never seen.
+        turned: Share of the documents whose phrases of two words are turned round; None where words are no phrases.
     """
 
     def draw(rng: np.random.Generator, rows: int) -> pa.RecordBatch:
         words = rng.choice(COMMON, (rows, WORDS), p=RATES)
         words = np.where(rng.random(words.shape) < other_rates, rng.choice(COMMON, words.shape, p=RATES[::-1]), words)
         words = np.where(rng.random(words.shape) < new_words, rng.choice(NEW, words.shape), words)
+        if turned is not None:
+            words[:, 1::2] = FOLLOWING[np.searchsorted(SORTED, words[:, ::2])]
+            other = rng.random(rows) < turned
+            words[other] = words[other].reshape(-1, WORDS // 2, 2)[..., ::-1].reshape(-1, WORDS)
         for place in PLACES:
             words[:, place] = rng.choice(SURFACES, rows)
         words[:, PLACES[0]] = np.where(rng.random(rows) < new_surface, "qqzzqq", words[:, PLACES[0]])
@@ -76,6 +88,8 @@ STRUCTURE: dict[str, tuple[list[Column], set[str], Draw, Draw]] = {
     "5 % of the words are new": (DOCUMENTS, {"text"}, documents(), documents(new_words=0.05)),
     "20 % of the words are new": (DOCUMENTS, {"text"}, documents(), documents(new_words=0.2)),
     "20 % of the words at other rates": (DOCUMENTS, {"text"}, documents(), documents(other_rates=0.2)),
+    "phrases turned round in 20 % of the texts": (DOCUMENTS, {"text"}, documents(turned=0), documents(turned=0.2)),
+    "phrases turned round in 50 % of the texts": (DOCUMENTS, {"text"}, documents(turned=0), documents(turned=0.5)),
     "label PER 50 % becomes 60 %": (DOCUMENTS, {"entities"}, documents(), documents(person=0.6)),
     "label PER 50 % becomes 70 %": (DOCUMENTS, {"entities"}, documents(), documents(person=0.7)),
     "an entity never seen, 3 %": (DOCUMENTS, {"entities", "text"}, documents(), documents(new_surface=0.03)),

@@ -11,7 +11,6 @@ from driftd.detect.margins import SMALLEST_P
 from driftd.detect.reference import Reference
 from driftd.profile import Profile
 from driftd.profile.binning import Floats, Ints
-from driftd.profile.words import BUCKETS
 
 Kind = Literal["sudden", "gradual", "temporary", "recurring"]
 
@@ -78,8 +77,9 @@ def _counts(reference: Reference, profile: Profile, moved: Sequence[int]) -> Int
     cells = profile.cells[list(moved)]
     columns = {reference.layout.features[place].column for place in moved}
     if terms := [profile.terms[place] for place, name in enumerate(reference.layout.sources) if name in columns]:
-        cells = np.pad(cells, ((0, 0), (0, max(BUCKETS - cells.shape[1], 0))))
-        cells = np.concatenate([cells, np.pad(terms, ((0, 0), (0, cells.shape[1] - BUCKETS)))])
+        buckets = reference.layout.buckets
+        cells = np.pad(cells, ((0, 0), (0, max(buckets - cells.shape[1], 0))))
+        cells = np.concatenate([cells, np.pad(terms, ((0, 0), (0, cells.shape[1] - buckets)))])
     if len(moved) > FEW:
         return cells
     first, second = reference.layout.pairs.features

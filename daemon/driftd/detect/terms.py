@@ -48,7 +48,7 @@ class Terms:
         places: The first feature of each source, shape (sources,).
         unseen: The feature that is the share of unseen terms, shape (sources,).
         many: The last cell of that feature that is not above each of the CUTS, shape (sources, cuts).
-        design: Design effect of each bucket, shape (sources, BUCKETS).
+        design: Design effect of each bucket, shape (sources, buckets).
         unseen_design: Design effect of the share of unseen terms, shape (sources,).
         tested: Which sources are tested, shape (sources,).
     """
@@ -74,7 +74,8 @@ class Terms:
     @property
     def number(self) -> int:
         """How many tests there are."""
-        return int(self.tested.sum()) * (BUCKETS + len(CUTS))
+        buckets: int = self.design.shape[1]
+        return int(self.tested.sum()) * (buckets + len(CUTS))
 
     def test(self, before: Profile, now: Profile, floor: float) -> TermsTested:
         """Compare profiles of blocks."""
@@ -165,7 +166,7 @@ class Terms:
 
 
 def term_design(layout: Layout, head: pa.RecordBatch, blocks: Ints) -> Floats:
-    """Return the design effect of each source's buckets, shape (sources, BUCKETS): what their counts vary between blocks of neighbours.
+    """Return the design effect of each source's buckets, shape (sources, buckets): what their counts vary between blocks of neighbours.
 
     That of all buckets together counts for each, where chance does not explain it; a frequent one may have a larger one of its own.
 
@@ -174,7 +175,7 @@ def term_design(layout: Layout, head: pa.RecordBatch, blocks: Ints) -> Floats:
         head: Rows of the reference in order of arrival.
         blocks: Where the blocks begin, and the end.
     """
-    design = np.ones((len(layout.sources), BUCKETS))
+    design = np.ones((len(layout.sources), layout.buckets))
     if not len(design):
         return design
     parts = [Profile.of(layout, [head.slice(start, end - start)], 0).terms for start, end in pairwise(blocks)]

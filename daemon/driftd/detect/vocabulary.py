@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +15,13 @@ from driftd.profile.words import surfaces, text_of_entities, words
 
 MOST = 2000  # rows that are looked at on either side
 SHOWN = 8  # terms that came, and as many that went
+PAIR = " "  # between two words, of which none has one
 SURE = chdtri(1, 1e-4)  # the likelihood ratio from which a change is no chance
 
 
 @dataclass(frozen=True)
 class Term:
-    """A word of texts, or an entity with its label, and the share of the rows that hold it before and now."""
+    """A word of texts or two that follow each other, or an entity with its label; and the share of the rows that hold it before and now."""
 
     term: str
     label: str
@@ -56,10 +58,13 @@ def _count(columns: Sequence[Column], text: str | None, batches: Iterable[pa.Rec
     for batch in _first(batches, MOST):
         for column in columns:
             values = batch.column(column.name)
-            terms = words(values) if column.kind == "text" else surfaces(values, batch.column(text))
             counter, rows = found[column.name]
-            for each in terms:
-                counter.update(set(each))
+            if column.kind == "text":
+                for each in words(values):
+                    counter.update({*each, *map(PAIR.join, pairwise(each))})
+            else:
+                for each in surfaces(values, batch.column(text)):
+                    counter.update(set(each))
             found[column.name] = counter, rows + len(values) - values.null_count
     return found
 
@@ -79,8 +84,13 @@ def _changes(before: Counts, now: Counts) -> tuple[Term, ...]:
     found, names = [], sorted(old.keys() | new.keys())
     held, holds = (np.array([side[name] for name in names], np.float64) for side in (old, new))
     ratios = 2 * log_ratio(held, holds, np.array(float(n)), np.array(float(m)))
-    for name, a, b, ratio in zip(names, held.tolist(), holds.tolist(), ratios.tolist(), strict=True):
-        if ratio >= SURE:
+    surprise = dict(zip(names, ratios.tolist(), strict=True))
+    for name, a, b in zip(names, held.tolist(), holds.tolist(), strict=True):
+        ratio = surprise[name]
+        # two words are told of where they say more together than each by itself
+        if ratio >= SURE and (
+            "\n" in name or PAIR not in name or ratio > sum(map(surprise.__getitem__, name.split(PAIR)))
+        ):
             label, entity, term = name.partition("\n")  # a label is one line; an entity may go over several
             found.append((ratio, Term(term if entity else name, label if entity else "", a / n, b / m)))
     ordered = [term for _, term in sorted(found, key=lambda each: (-each[0], each[1].term, each[1].label))]

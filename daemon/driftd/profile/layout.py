@@ -32,6 +32,7 @@ class Layout:
         notes: What was recognised and what was done about it, for a person.
         pairs: The columns that are counted two at a time.
         known: The terms of each column of text or entities that are not new.
+        buckets: How many buckets of terms are counted.
     """
 
     features: tuple[Feature, ...]
@@ -40,6 +41,7 @@ class Layout:
     notes: tuple[str, ...] = ()
     pairs: Pairs = field(default_factory=Pairs)
     known: Mapping[str, Known] = field(default_factory=dict, compare=False)
+    buckets: int = 2 * BUCKETS
 
     @classmethod
     def fit(
@@ -114,7 +116,7 @@ class Layout:
         return extract(batch, features, _documents(batch, features), self.known)
 
     def count(self, batch: pa.RecordBatch) -> tuple[Ints, Ints, Ints]:
-        """Count rows: cells of shape (features, width), tallies of shape (features, 5), terms of shape (sources, BUCKETS)."""
+        """Count rows: cells of shape (features, width), tallies of shape (features, 5), terms of shape (sources, buckets)."""
         cells = np.zeros((len(self.features), self.width), dtype=np.int64)
         tallies = np.zeros((len(self.features), len(TALLIES)), dtype=np.int64)
         documents = _documents(batch, self.features)
@@ -128,8 +130,8 @@ class Layout:
                 counts = binning.count(cast("pa.DictionaryArray", values))
                 tallies[place, :2] = (batch.num_rows, cast("pa.DictionaryArray", values).null_count)
             cells[place, : len(counts)] = counts
-        terms = [documents[name].frequencies for name in self.sources]
-        return cells, tallies, np.array(terms, np.int64).reshape(len(terms), BUCKETS)
+        terms = [documents[name].frequencies[: self.buckets] for name in self.sources]
+        return cells, tallies, np.array(terms, np.int64).reshape(len(terms), self.buckets)
 
     def inside(self, batch: pa.RecordBatch) -> Inside:
         """Say of each row in which halves of its values it is, shape (halves, rows)."""
@@ -155,6 +157,7 @@ class Layout:
             "skipped": list(self.skipped),
             "notes": list(self.notes),
             "known": {name: b85encode(np.packbits(bits).tobytes()).decode() for name, bits in self.known.items()},
+            "buckets": self.buckets,
             "halves": [[half.feature, half.low.hex(), half.high.hex()] for half in self.pairs.halves],
         }
 
@@ -171,6 +174,7 @@ class Layout:
                 name: np.unpackbits(np.frombuffer(b85decode(bits), np.uint8), count=KNOWN).astype(np.bool_)
                 for name, bits in data.get("known", {}).items()  # a layout of before there were terms has none
             },
+            data.get("buckets", BUCKETS),  # and one of before there were pairs of them counts none
         )
 
 

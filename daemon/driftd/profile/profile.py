@@ -34,7 +34,7 @@ class Profile:
         tallies: Shape (features, 5): rows, nulls, not finite, far below, far above.
         pairs: Shape (pairs,): rows in which two columns are unlike.
         paired: Shape (1,): rows that were looked at for that.
-        terms: Shape (sources, BUCKETS): rows in which a term of a bucket is, for each column of text or entities.
+        terms: Shape (sources, layout.buckets): rows in which a term of a bucket is, for each column of text or entities.
     """
 
     cells: Ints
@@ -48,7 +48,10 @@ class Profile:
         """Return the profile of no rows."""
         features = len(layout.features)
         tallies = np.zeros((features, len(TALLIES)), np.int64)
-        cells, terms = np.zeros((features, layout.width), np.int64), np.zeros((len(layout.sources), BUCKETS), np.int64)
+        cells, terms = (
+            np.zeros((features, layout.width), np.int64),
+            np.zeros((len(layout.sources), layout.buckets), np.int64),
+        )
         return cls(cells, tallies, layout.pairs.none, np.zeros(1, np.int64), terms)
 
     @classmethod

@@ -17,7 +17,8 @@ from driftd.profile.binning import Floats, Ints, digest
 Known = NDArray[np.bool_]  # the terms that are known, shape (KNOWN,)
 
 AT_ONCE = 1 << 12  # rows whose terms are looked at, and held as text, at once
-BUCKETS = 1 << 11  # that terms are counted in
+BUCKETS = 1 << 11  # that terms are counted in, and as many for pairs of neighbours
+MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)  # odd, without a pattern (Steele et al. 2014)
 KNOWN = 1 << 18  # bits of what is known; a new term looks known with the share of those that are set
 # Han and kana, Thai, Lao, Burmese and Khmer are written without spaces: each of their letters is a term
 UNSPACED = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
@@ -62,12 +63,13 @@ class Documents:
 
     @cached_property
     def frequencies(self) -> Ints:
-        """In how many rows is a term of each bucket, shape (BUCKETS,)."""
-        counts = np.zeros(BUCKETS, np.int64)
+        """In how many rows is a term of each bucket, and then two neighbouring terms of each, shape (2 * BUCKETS,)."""
+        counts = np.zeros((2, BUCKETS), np.int64)
         for _, rows, hashes in self._parts():
-            places = np.unique(rows * BUCKETS + (hashes >> 20) % BUCKETS)
-            counts += np.bincount(places % BUCKETS, minlength=BUCKETS)
-        return counts
+            counts[0] += _rows_with(rows, (hashes >> 20) % BUCKETS)
+            together = rows[1:] == rows[:-1]
+            counts[1] += _rows_with(rows[1:][together], _paired(hashes[:-1], hashes[1:])[together])
+        return counts.ravel()
 
     def known(self) -> Known:
         """Return what is known to one who has seen these terms."""
@@ -90,6 +92,17 @@ class Documents:
         ends = np.searchsorted(self.rows, [*firsts, len(self.valid)])
         for first, (start, end) in zip(firsts, pairwise(ends), strict=True):
             yield first, self.rows[start:end] - first, self.hashes[start:end]
+
+
+def _rows_with(rows: NDArray[np.int32], buckets: NDArray[np.int32]) -> Ints:
+    """Return in how many rows each bucket is, shape (BUCKETS,)."""
+    return np.bincount(np.unique(rows * BUCKETS + buckets) % BUCKETS, minlength=BUCKETS)
+
+
+def _paired(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the bucket of terms followed by others; their order matters."""
+    mixed = (first.astype(np.uint64) * MIX[0] + second.astype(np.uint64)) * MIX[1]
+    return (mixed >> np.uint64(64 - 11)).astype(np.int32)
 
 
 class _Hashes(dict[str, int]):

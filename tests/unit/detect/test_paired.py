@@ -33,6 +33,7 @@ def power():
     [
         "correlation 0.4 becomes -0.4",
         "label PER 50 % becomes 70 %",
+        "phrases turned round in 50 % of the texts",
     ],
 )
 def test_what_no_margin_or_length_shows_is_found_within_three_windows(power, what) -> None:

@@ -212,3 +212,15 @@ def test_an_entity_over_several_lines_keeps_its_label() -> None:
     before, now = (pa.record_batch([texts, pa.array(e, pa.list_(ENTITY))], ["text", "entities"]) for e in (none, ends))
     [term] = changed_terms(DOCUMENTS, [before], [now])["entities"]
     assert (term.label, term.term) == ("ADDRESS", "12 main st\nspringfield")
+
+
+def test_two_words_are_told_where_they_say_more_than_each_alone() -> None:
+    def texts(*each: str) -> list[pa.RecordBatch]:
+        column = pa.array(list(each) * 100)
+        return [pa.record_batch([column, pa.array([[]] * len(column), pa.list_(ENTITY))], ["text", "entities"])]
+
+    before = texts("we met in new york", "york has a new hall")
+    turned = changed_terms(DOCUMENTS, before, texts("we met in york new", "new has a york hall"))["text"]
+    assert {each.term for each in turned} >= {"new york", "york new"}
+    came = changed_terms(DOCUMENTS, before, texts("we met in new york city", "york has a new hall"))["text"]
+    assert [each.term for each in came] == ["city"]  # "york city" is no more news than "city"

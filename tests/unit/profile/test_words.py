@@ -63,7 +63,7 @@ def test_many_long_texts_are_never_held_as_words_all_at_once() -> None:
     column = pa.array([" ".join(f"w{chr(97 + row % 26)}{chr(97 + word % 26)}" for word in range(100)) for row in range(20_000)])  # fmt: skip
     tracemalloc.start()
     documents = Documents.of_texts(column)
-    assert 20_000 * 25 < documents.frequencies.sum() <= 20_000 * 26  # some words share a bucket
+    assert 20_000 * 25 < documents.frequencies[:BUCKETS].sum() <= 20_000 * 26  # some words share a bucket
     assert not documents.unseen(documents.known()).any()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -72,8 +72,36 @@ def test_many_long_texts_are_never_held_as_words_all_at_once() -> None:
 
 def test_a_row_counts_once_for_each_term() -> None:
     documents = Documents.of_texts(pa.array(["a a b", "a", None]))
-    assert sorted(documents.frequencies[documents.frequencies > 0].tolist()) == [1, 2]
-    assert documents.frequencies.shape == (BUCKETS,)
+    words, pairs = documents.frequencies.reshape(2, BUCKETS)
+    assert sorted(words[words > 0].tolist()) == [1, 2]
+    assert sorted(pairs[pairs > 0].tolist()) == [1, 1]  # "a a" and "a b"; the next row begins anew
+
+
+def test_neighbours_are_counted_in_their_order_within_a_row() -> None:
+    one, same, turned, apart = (
+        Documents.of_texts(pa.array(texts)).frequencies[BUCKETS:]
+        for texts in (["new york"], ["NEW, York"], ["york new"], ["new", "york"])
+    )
+    assert np.array_equal(one, same)
+    assert one.sum() == turned.sum() == 1
+    assert one.argmax() != turned.argmax()
+    assert not apart.any()
+
+
+def test_neighbours_share_a_bucket_no_more_often_than_by_chance() -> None:
+    texts = [f"w{chr(97 + a)} w{chr(97 + b)}" for a in range(26) for b in range(26)]
+    filled = (Documents.of_texts(pa.array(texts)).frequencies[BUCKETS:] > 0).sum()
+    expected = BUCKETS * (1 - (1 - 1 / BUCKETS) ** len(texts))
+    assert filled > expected - 25  # three standard deviations
+
+
+def test_a_layout_of_before_neighbours_were_counted_counts_words_alone() -> None:
+    batch = rows(["the cat sat"] * 4)
+    layout = Layout.fit(batch, COLUMNS)
+    data = layout.to_json()
+    del data["buckets"]
+    old = Layout.from_json(data)
+    assert np.array_equal(Profile.of(old, [batch]).terms, Profile.of(layout, [batch]).terms[:, :BUCKETS])
 
 
 def test_what_is_unseen_is_a_share_of_each_row() -> None:
@@ -104,7 +132,7 @@ def test_the_rows_that_say_what_is_known_are_not_compared() -> None:
     assert counted.rows == 120
     spot = int(layout.binnings[place].codes(np.array([2 / 3]))[0])
     assert counted.cells[place, spot] == 60  # "dog" and "ran" are news to the first half
-    assert counted.terms.sum(1)[0] == 3 * 120
+    assert counted.terms.sum(1)[0] == (3 + 2) * 120
 
 
 def test_a_layout_with_terms_comes_back_and_holds_no_word() -> None:
@@ -125,4 +153,4 @@ def test_entities_without_one_text_to_point_into_have_no_terms() -> None:
     )
     layout = Layout.fit(batch, columns)
     assert layout.sources == ("a", "b")
-    assert layout.count(batch)[2].shape == (2, BUCKETS)
+    assert layout.count(batch)[2].shape == (2, 2 * BUCKETS)
