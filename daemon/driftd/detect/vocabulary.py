@@ -87,13 +87,15 @@ def _changes(before: Counts, now: Counts) -> tuple[Term, ...]:
     surprise = dict(zip(names, ratios.tolist(), strict=True))
     for name, a, b in zip(names, held.tolist(), holds.tolist(), strict=True):
         ratio = surprise[name]
-        # two words are told of where they say more together than each by itself
-        if ratio >= SURE and (
-            "\n" in name or PAIR not in name or ratio > sum(map(surprise.__getitem__, name.split(PAIR)))
-        ):
+        if ratio >= SURE and ratio > sum(surprise[word] for word in _pair(name)):
             label, entity, term = name.partition("\n")  # a label is one line; an entity may go over several
             found.append((ratio, Term(term if entity else name, label if entity else "", a / n, b / m)))
     ordered = [term for _, term in sorted(found, key=lambda each: (-each[0], each[1].term, each[1].label))]
     came = [term for term in ordered if term.current > term.reference][:SHOWN]
     went = [term for term in ordered if term.current < term.reference][:SHOWN]
     return (*came, *went)
+
+
+def _pair(name: str) -> Sequence[str]:
+    """Return the two words of a pair, which is told of where it says more than both by themselves; nothing of other terms."""
+    return name.split(PAIR) if PAIR in name and "\n" not in name else ()
