@@ -49,8 +49,8 @@ def _kind_of_strings(values: pa.ChunkedArray, *, typed: bool) -> Kind:
     if not typed and pc.mean(pc.is_in(values, pa.array(WORDS))).as_py() >= 1 - STRAY:
         return Kind.BOOLEAN
     readable = (Kind.DATETIME,) if typed else (Kind.NUMERIC, Kind.DATETIME, Kind.VECTOR)
-    prose = Kind.TEXT if _is_prose(values) else Kind.CATEGORICAL
-    return next((kind for kind in readable if _share_read(values, kind) >= 1 - STRAY), prose)
+    found = next((kind for kind in readable if _share_read(values, kind) >= 1 - STRAY), None)
+    return found or (Kind.TEXT if _is_prose(values) else Kind.CATEGORICAL)
 
 
 def _share_read(values: pa.Array, kind: Kind) -> float:
