@@ -109,7 +109,7 @@ def tell(label: str, name: set[str], runs: list[tuple[int | None, list[str], int
     delays = [delay for delay, *_ in runs if delay is not None]
     named = sum(not name.isdisjoint(names) for _, names, *_ in runs)
     false = sum(each[2] for each in runs)
-    print(f"{label:34}{f'{len(delays)}/{len(runs)}':>8}{named:>8}{median(delays or [0]):>8g}{max(delays, default=0):>9}{false:>7}")  # fmt: skip
+    print(f"{label:44}{f'{len(delays)}/{len(runs)}':>8}{named:>8}{median(delays or [0]):>8g}{max(delays, default=0):>9}{false:>7}")  # fmt: skip
 
 
 def main() -> None:
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=250, help="rows of a window")
     args = parser.parse_args()
     settings = DriftSettings(window_rows=args.rows)
-    print(f"{'drift':34}{'found':>8}{'named':>8}{'median':>8}{'slowest':>9}{'false':>7}")
+    print(f"{'drift':44}{'found':>8}{'named':>8}{'median':>8}{'slowest':>9}{'false':>7}")
     for label, (column, move) in DRIFTS.items():
         tell(label, {column}, [run(COLUMNS, table(), table(move), seed, settings) for seed in range(args.seeds)])
     for label, (columns, names, quiet, changed) in STRUCTURE.items():
