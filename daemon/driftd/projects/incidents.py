@@ -101,13 +101,9 @@ def kind_of(change: str, verdict: dict[str, Any], labels: Sequence[str]) -> str:
 
 
 def explain(journal: Journal, incident: Incident, pattern: dict[str, Any]) -> None:
-    """Keep what kind of change an incident was, and since when: the next run takes the regime's rows from there on."""
-    now = tables.incidents.get(journal, incident.id)
-    onset = max(pattern["onset_window"], seasons.began(journal, incident.project))
-    if now.state not in (IncidentState.OPEN, IncidentState.UNRESOLVED) or onset > (now.window or 0):
-        onset = now.onset_window
-    detail = {**now.detail, "pattern": pattern}
-    tables.incidents.set(journal, "id = ?", incident.id, detail=detail, onset_window=onset)
+    """Keep what kind of change an incident was, and since when."""
+    detail = {**tables.incidents.get(journal, incident.id).detail, "pattern": pattern}
+    tables.incidents.set(journal, "id = ?", incident.id, detail=detail)
     journal.emit("incident-explained", project=incident.project, subject=incident.id, **pattern)
 
 

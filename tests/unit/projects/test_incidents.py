@@ -62,27 +62,6 @@ def test_after_an_alarm_the_new_regime_is_collected_from_its_onset(journal):
     assert project.detail["collecting"] == {"from": 18}
 
 
-def explained(journal, incident, onset):
-    with journal.write():
-        incidents.explain(journal, incident, {"kind": "gradual", "onset_window": onset, "regime": None})
-    return tables.incidents.get(journal, incident.id)
-
-
-def test_what_an_incident_was_says_from_where_on_the_next_run_takes_rows(journal):
-    incident = explained(journal, opened(journal), 16)
-    assert (incident.onset_window, incident.detail["pattern"]["kind"]) == (16, "gradual")
-    kept = run(journal, incident, RunState.KEPT, regime_rows=300)
-    assert kept.state is IncidentState.UNRESOLVED
-    assert explained(journal, kept, 19).onset_window == 19
-
-
-def test_a_run_that_has_begun_keeps_its_rows(journal):
-    incident = opened(journal)
-    with journal.write():
-        tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.RUNNING)
-    assert explained(journal, incident, 16).onset_window == 18
-
-
 def test_a_second_alarm_joins_the_open_incident(journal):
     first = opened(journal)
     second = opened(journal, window=40, onset=39)
