@@ -39,7 +39,7 @@ KINDS: dict[str, Meaning] = {
     "incident-opened": Meaning("warning", "incidents", "the data or its form changed"),
     "incident-moved": Meaning("warning", "incidents", "the data changed again while the incident was open"),
     "incident-explained": Meaning("info", "incidents", "what kind of change it was, and since which window"),
-    "incident-unresolved": Meaning("warning", "incidents", "a run did not answer the incident; it is tried again with more rows"),
+    "incident-unresolved": Meaning("warning", "incidents", "a run did not answer the incident, or a further change has come since it began; it is tried again"),
     "incident-closed": Meaning("notice", "incidents", "the incident is over, by promotion, recovery or a person"),
     "run-held": Meaning("notice", None, "a gate holds the next run back; which one, and until when"),
     "run-started": Meaning("notice", "runs", "a run began"),

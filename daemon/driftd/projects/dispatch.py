@@ -198,7 +198,8 @@ class Dispatcher:
 
     def _plan(self, incident: Incident, rows: int) -> dict[str, Any]:
         """Fix what the run works on: every window that was judged and is in no champion's dataset yet."""
-        return {"windows": self._fresh(0), "regime_from": incident.onset_window, "regime_rows": rows}
+        windows = self._fresh(0)
+        return {"windows": windows, "regime_from": incident.onset_window, "regime_rows": rows, "alarm": incident.window}
 
     def _fresh(self, first: int) -> list[int] | None:
         """Return the first and the last window from one on that is in no champion's dataset yet."""

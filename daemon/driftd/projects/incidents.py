@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from driftd.journal import Journal, seasons, tables
+from driftd.journal import Journal, references, seasons, tables
 from driftd.journal.records import Incident, IncidentState, Run, RunState
 
 LIVE = "project = ? AND state <> 'closed'"
@@ -64,6 +64,7 @@ def alarm(
         )
         return incident_id
     detail = {**found.detail, "verdict": verdict, "alarms": [*found.detail.get("alarms", []), window]}
+    detail.pop("pattern", None)  # it was the first alarm's
     state = found.state if found.state is IncidentState.RUNNING else IncidentState.OPEN
     tables.incidents.set(
         journal, "id = ?", found.id, kind=leading(kind, found.kind), state=state, detail=detail, summary=summary,
@@ -137,8 +138,12 @@ def watch(journal: Journal, project: str, reference_id: int) -> None:
 
 
 def _bind(journal: Journal, project: str, reference_id: int) -> None:
-    if champion := tables.assignments.first(journal, "project = ?", project, order="number DESC"):
-        tables.models.set(journal, "id = ? AND reference_id IS NULL", champion.model_id, reference_id=reference_id)
+    champion = tables.assignments.first(journal, "project = ?", project, order="number DESC")
+    model = tables.models.get(journal, champion.model_id) if champion else None
+    if model is None or model.reference_id is not None:
+        return
+    if model.run_id is None or references.known(journal, reference_id, tables.runs.get(journal, model.run_id)):
+        tables.models.set(journal, "id = ?", model.id, reference_id=reference_id)
 
 
 def watch_again(journal: Journal, project: str, reference_id: int, incident: Incident) -> None:
@@ -180,26 +185,13 @@ def settle(journal: Journal, run: Run, regime_rows: int) -> None:
     incident = tables.incidents.get(journal, run.incident_id)
     if incident.state is not IncidentState.RUNNING:
         return
-    if run.cause == "recall":
+    decided = run.state in (RunState.PROMOTED, RunState.KEPT)
+    if decided and run.plan.get("alarm", incident.window) != incident.window:
+        _wait(journal, run, incident, IncidentState.OPEN, None)  # the run knew nothing of a regime that has begun since
+    elif run.cause == "recall":
         _recalled(journal, run, incident)
-        return
-    detail = {k: v for k, v in incident.detail.items() if k != "hurried_by"}
-    detail["failures"] = detail.get("failures", 0) + 1 if run.state is RunState.FAILED else 0
-    if run.state is RunState.PROMOTED or (run.state is RunState.KEPT and incident.kind in ASKED):
-        close(journal, incident, "promotion" if run.state is RunState.PROMOTED else "kept")
-        if reference := seasons.reference_of(journal, run.project, incident.onset_window):
-            _bind(journal, run.project, reference)
-        return
-    if run.state is RunState.KEPT and seasons.over(journal, run.project, incident.onset_window or 0):
-        close(journal, incident, "recovery")
-        return
-    retry = 2 * regime_rows if run.state is RunState.KEPT else incident.retry_rows
-    state = IncidentState.UNRESOLVED if run.state is RunState.KEPT else IncidentState.OPEN
-    if run.state is RunState.STOPPED and incident.kind in ASKED:
-        close(journal, incident, "person")
-        return
-    tables.incidents.set(journal, "id = ?", incident.id, state=state, retry_rows=retry, detail=detail)
-    journal.emit("incident-unresolved", project=run.project, subject=incident.id, run=run.id, retry_rows=retry)
+    else:
+        _trained(journal, run, incident, regime_rows)
 
 
 def _recalled(journal: Journal, run: Run, incident: Incident) -> None:
@@ -210,6 +202,31 @@ def _recalled(journal: Journal, run: Run, incident: Incident) -> None:
     close(journal, incident, "promotion")
     if reference := tables.models.get(journal, run.plan["recall"]).reference_id:
         watch_again(journal, run.project, reference, incident)
+
+
+def _trained(journal: Journal, run: Run, incident: Incident, regime_rows: int) -> None:
+    if run.state is RunState.PROMOTED or (run.state is RunState.KEPT and incident.kind in ASKED):
+        close(journal, incident, "promotion" if run.state is RunState.PROMOTED else "kept")
+        if reference := seasons.reference_of(journal, run.project, incident.onset_window):
+            _bind(journal, run.project, reference)
+    elif run.state is RunState.KEPT and seasons.over(journal, run.project, incident.onset_window or 0):
+        close(journal, incident, "recovery")
+    elif run.state is RunState.STOPPED and incident.kind in ASKED:
+        close(journal, incident, "person")
+    elif run.state is RunState.KEPT:
+        _wait(journal, run, incident, IncidentState.UNRESOLVED, 2 * regime_rows)
+    else:
+        _wait(journal, run, incident, IncidentState.OPEN, incident.retry_rows)
+
+
+def _wait(journal: Journal, run: Run, incident: Incident, state: IncidentState, retry_rows: int | None) -> None:
+    """Leave an incident to the next run, which waits for so many rows of the regime."""
+    detail = incident.detail
+    if run.cause != "recall":
+        detail = {name: value for name, value in detail.items() if name != "hurried_by"}
+        detail["failures"] = detail.get("failures", 0) + 1 if run.state is RunState.FAILED else 0
+    tables.incidents.set(journal, "id = ?", incident.id, state=state, retry_rows=retry_rows, detail=detail)
+    journal.emit("incident-unresolved", project=run.project, subject=incident.id, run=run.id, retry_rows=retry_rows)
 
 
 def close(journal: Journal, incident: Incident, resolution: str) -> None:

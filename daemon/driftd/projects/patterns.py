@@ -15,12 +15,16 @@ EARLIER = 8  # regimes that may have come back
 
 
 def waiting(journal: Journal, project: str, since: int) -> Incident | None:
-    """Return the incident whose regime is collected since a window, if nothing is known of its kind yet; it may be answered already."""
+    """Return the incident whose regime is collected since a window, if nothing is known of its kind yet; it may be answered already.
+
+    Where the rows have not changed, but what they mean, they have no pattern.
+    """
     incident = tables.incidents.first(journal, "project = ? AND reference_id IS NOT NULL", project, order="id DESC")
     if incident is None or (incident.window or 0) < since:
         return None
     known = "pattern" in incident.detail or len(incident.detail.get("alarms", ())) != 1
-    return None if known else incident
+    moved = any(column["drift"] for column in incident.detail["verdict"]["columns"])
+    return incident if moved and not known else None
 
 
 def pattern(journal: Journal, layout: Layout, executor: Executor, schema: Schema, incident: Incident) -> dict[str, Any]:

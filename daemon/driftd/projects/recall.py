@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, references, tables
 from driftd.journal.records import Incident, Model
 from driftd.projects import incidents, patterns
 from driftd.readers import Schema
@@ -20,7 +20,9 @@ OF_SEASONS = "SELECT left_id AS reference_id, champion_id AS id FROM seasons WHE
 
 def find(runner: Runner, incident: Incident) -> Model | None:
     """Return the champion of the regime that has come back, once for each alarm."""
-    journal, incident = runner.journal, newest_alarm(runner.journal, incident)
+    journal = runner.journal
+    if (left := references.left(journal, incident)) != incident.reference_id:
+        incident = msgspec.structs.replace(incident, reference_id=left)
     if (
         incident.kind not in incidents.ALARMS
         or None in (incident.window, incident.reference_id)
@@ -34,15 +36,6 @@ def find(runner: Runner, incident: Incident) -> Model | None:
         return None
     found = known.get(_regime(runner, incident))
     return tables.models.get(journal, found) if found is not None and found != now.id else None
-
-
-def newest_alarm(journal: Journal, incident: Incident) -> Incident:
-    """Return an incident that has moved with the reference that its newest alarm left, not its first."""
-    if len(incident.detail.get("alarms", ())) <= 1:
-        return incident
-    window = tables.windows.first(journal, "project = ? AND number = ?", incident.project, incident.window)
-    known = window.reference_id if window else None
-    return incident if known is None else msgspec.structs.replace(incident, reference_id=known)
 
 
 def _tried(journal: Journal, incident: Incident) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from driftd.journal import Journal, seasons, tables
+from driftd.journal import Journal, references, seasons, tables
 from driftd.journal.records import Model, ProjectState, Run, RunState
 from driftd.retrain import probation, served
 from driftd.retrain.context import Context
@@ -51,8 +51,7 @@ def promote(ctx: Context) -> None:
     cause = "first-model" if first else "promotion"
     with journal.write():
         now = journal.clock()
-        regime = run.plan.get("regime_from")
-        reference = _reference(ctx, now) if first else seasons.reference_of(journal, run.project, regime)
+        reference = _reference(ctx, now) if first else references.of_run(journal, run)
         model = tables.models.add(
             journal, project=run.project, version=names["version"], revision=ctx.results["commit"]["revision"],
             run_id=run.id, reference_id=reference, scores=ctx.results["reproduce"]["scores"],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftd.errors import DataError
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, references, tables
 from driftd.journal.layout import Layout
 from driftd.journal.records import Window
 from driftd.journal.spans import held_against, spans_of
@@ -38,12 +38,12 @@ class Material:
 
 def of_incident(journal: Journal, state_dir: Path, incident: IncidentView) -> Material | None:
     """Return what explains an incident: its windows from the onset to the alarm, against what they had left."""
-    row = tables.incidents.get(journal, incident.id)
+    reference = references.left(journal, tables.incidents.get(journal, incident.id))
     first, last = incident.onset_window or incident.window, incident.window
-    if row.reference_id is None or first is None or last is None:
+    if reference is None or first is None or last is None:
         return None
-    found = _material(journal, state_dir, incident.project, row.reference_id, (first, last), incident.columns)
-    return found and _with_rows(journal, incident.project, row.reference_id, (first, last), found)
+    found = _material(journal, state_dir, incident.project, reference, (first, last), incident.columns)
+    return found and _with_rows(journal, incident.project, reference, (first, last), found)
 
 
 def of_project(journal: Journal, state_dir: Path, project: str) -> Material | None:

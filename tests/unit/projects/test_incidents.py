@@ -2,7 +2,7 @@ import pytest
 
 from driftd.journal import Journal, tables
 from driftd.journal.records import IncidentState, ProjectState, RunState
-from driftd.projects import incidents
+from driftd.projects import incidents, patterns
 
 VERDICT = {
     "alarm": True,
@@ -94,6 +94,44 @@ def test_a_recalled_model_brings_its_reference_back(journal):
     assert (incident.state, incident.resolution) == (IncidentState.CLOSED, "promotion")
     project = tables.projects.get(journal, "p")
     assert (project.reference_id, project.detail) == (1, {})
+
+
+@pytest.mark.parametrize("state", [RunState.PROMOTED, RunState.KEPT])
+@pytest.mark.parametrize("cause", ["drift", "recall"])
+def test_a_further_change_while_a_run_is_on_its_way_waits_for_the_next_run(journal, state, cause):
+    incident = opened(journal)
+    with journal.write():
+        tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.RUNNING)
+    assert opened(journal, window=40, onset=39).state is IncidentState.RUNNING
+    incident = run(journal, incident, state, cause, alarm=20, recall=1)
+    assert (incident.state, incident.retry_rows, incident.onset_window) == (IncidentState.OPEN, None, 39)
+    assert tables.projects.get(journal, "p").detail["collecting"] == {"from": 39}
+    assert run(journal, incident, state, alarm=40).state is not IncidentState.OPEN
+
+
+def test_a_change_while_a_scheduled_run_is_on_its_way_waits_for_the_next_run(journal):
+    with journal.write():
+        asked = incidents.ask(journal, "p", "schedule", "it is time", {})
+        tables.incidents.set(journal, "id = ?", asked, state=IncidentState.RUNNING)
+    incident = opened(journal)
+    assert (incident.id, incident.kind) == (asked, "drift")
+    assert run(journal, incident, RunState.PROMOTED, alarm=None).state is IncidentState.OPEN
+
+
+def test_what_the_first_alarm_was_is_not_said_of_the_second(journal):
+    incident = opened(journal)
+    with journal.write():
+        incidents.explain(journal, incident, {"kind": "gradual", "onset_window": 16, "regime": None})
+    assert tables.incidents.get(journal, incident.id).detail["pattern"]["kind"] == "gradual"
+    assert "pattern" not in opened(journal, window=40, onset=39).detail
+
+
+def test_a_pattern_is_looked_for_only_where_rows_have_changed(journal):
+    decay = {"before": 0.166, "now": 0.28, "rows": 500}
+    with journal.write():
+        incidents.alarm(journal, "p", "score", 20, 18, {"alarm": False, "columns": [], "decay": decay}, 1)
+    assert patterns.waiting(journal, "p", 1) is None
+    assert opened(journal, window=40).detail["alarms"] == [20, 40]
 
 
 def test_failures_in_a_row_are_counted_and_forgotten_after_a_run_that_ended_well(journal):

@@ -1,6 +1,6 @@
 from types import SimpleNamespace
 
-from driftd.journal import Journal, tables
+from driftd.journal import Journal, references, tables
 from driftd.journal.records import ProjectState, WindowState
 from driftd.projects import incidents, recall
 from driftd.projects.incidents import ALARMS
@@ -29,5 +29,5 @@ def test_an_incident_that_moved_left_the_reference_of_its_newest_alarm(tmp_path)
             number = incidents.alarm(journal, "p", "drift", window, window, verdict, reference)
             found = tables.incidents.get(journal, number)
             assert found.reference_id == first  # what a dismissal brings back
-            assert recall.newest_alarm(journal, found).reference_id == reference
+            assert references.left(journal, found) == reference
     journal.close()
