@@ -1,12 +1,13 @@
 """What an evaluate stage wrote: metric files, flattened to numbers by name, and per-row results."""
 
 import json
+import math
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 import yaml
@@ -15,13 +16,15 @@ from driftd.errors import RepositoryError
 
 LEAST = 30  # test rows of the newest regime that say alone what a model was accepted with
 
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]  # sums of them are exact as floats
+
 
 class RowResult(msgspec.Struct, frozen=True):
     """One line of per-row results: counts [tp, fp, fn] of each label, or the value whose mean is the metric."""
 
     row: str
     file: str = ""
-    counts: dict[str, tuple[int, int, int]] | None = None
+    counts: dict[str, tuple[Count, Count, Count]] | None = None
     value: float | None = None
 
 
@@ -49,7 +52,8 @@ def read_scores(root: Path, files: Iterable[str]) -> dict[str, float]:
     """Return every number in metric files as `file:dotted.name`."""
     found: dict[str, float] = {}
     for file in dict.fromkeys(files):
-        found |= {f"{file}:{name}": value for name, value in _numbers(_document(root / file))}
+        path = root / file
+        found |= {f"{file}:{name}": _finite(path, name, value) for name, value in _numbers(_document(path))}
     return found
 
 
@@ -68,12 +72,25 @@ def _document(path: Path) -> Any:
         raise RepositoryError(f"{path}: is no metric file: {error}", remedy="write JSON, YAML or TOML") from error
 
 
-def _numbers(document: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+def _numbers(document: Any, prefix: str = "") -> Iterator[tuple[str, int | float]]:
     if isinstance(document, dict):
         for key, value in document.items():
             yield from _numbers(value, f"{prefix}.{key}" if prefix else str(key))
     elif isinstance(document, int | float) and not isinstance(document, bool):
-        yield prefix, float(document)
+        yield prefix, document
+
+
+def _finite(path: Path, name: str, value: float) -> float:
+    """Refuse what no comparison holds for: a model whose metric is not a number would be neither better nor worse."""
+    try:
+        if math.isfinite(found := float(value)):
+            return found
+    except OverflowError:
+        found = math.inf if value > 0 else -math.inf
+    raise RepositoryError(
+        f"{path}: {name} is {found}, which cannot be compared",
+        remedy="let the evaluate stage write a finite number, or leave the metric out where there is nothing to count",
+    )
 
 
 def read_rows(path: Path) -> list[RowResult]:
