@@ -46,7 +46,36 @@ def files_below(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.fixture
+def part(tmp_path):
+    """A DVC project in a sub-folder of a git repository, whose cache lies outside of both."""
+    folder = tmp_path / "mono" / "part"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc" / "config").write_text("[cache]\n    dir = ../../../cache\n")
+    subprocess.run(["git", "init", "-q", str(folder.parent)], check=True)
+    return folder
+
+
 class TestFiles:
+    def test_what_runs_write_outside_of_the_repository_can_be_written(self, part):
+        lies = part.parents[1]
+        text = drop_in(made(str(part)), "10-paths.conf")
+        assert f"ReadWritePaths=/srv/in {lies}/cache {lies}/mono/.git {part}\n" in text
+        (part / ".dvc" / "config").write_text("")
+        assert f"ReadWritePaths=/srv/in {lies}/mono/.git {part}\n" in drop_in(made(str(part)), "10-paths.conf")
+        (part / ".dvc" / "cache").symlink_to("/srv/large")
+        text = drop_in(made(str(part)), "10-paths.conf")
+        assert f"ReadWritePaths=/srv/in /srv/large {lies}/mono/.git {part}\n" in text
+
+    def test_a_worktree_is_written_with_its_repository(self, part):
+        lies = part.parents[1]
+        git = ["git", "-C", str(part.parent), "-c", "user.name=a", "-c", "user.email=a@localhost"]
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-q", "-m", "project"], check=True)
+        subprocess.run([*git, "worktree", "add", "-q", str(lies / "tree")], check=True)
+        text = drop_in(made(str(lies / "tree" / "part")), "10-paths.conf")
+        assert f"ReadWritePaths=/srv/in {lies}/cache {lies}/mono/.git {lies}/tree/part\n" in text
+
     def test_repositories_and_sources_can_be_written_and_no_folder_is_named_twice(self):
         assert "ReadWritePaths=/srv/a\n" in drop_in(made(source="/srv/a/in"), "10-paths.conf")
         assert "ReadWritePaths=/srv/a /srv/in\n" in drop_in(made(), "10-paths.conf")
@@ -115,6 +144,15 @@ class TestCommand:
         assert f"chown -R driftd: {tmp_path / 'a'} {tmp_path / 'in'} {tmp_path / 'state'}\n" in said
         (tmp_path / "state").mkdir()
         assert "mkdir -p" not in driftd(settings, "--systemd", "--dry-run")
+
+    def test_a_cache_that_is_elsewhere_is_made_and_given_to_the_user(self, settings, part):
+        lies = part.parents[1]
+        settings.write_text(settings.read_text().replace(str(lies / "a"), str(part)))
+        said = driftd(settings, "--systemd", "--dry-run")
+        assert f"mkdir -p {lies}/cache\n" in said
+        assert f"{lies}/cache {lies}/in {lies}/mono/.git {part}\n" in said
+        (lies / "cache").mkdir()
+        assert f"{lies}/cache\n" not in driftd(settings, "--systemd", "--dry-run")
 
     def test_a_folder_that_the_unit_does_not_see_is_named(self, settings, tmp_path):
         hidden = f"does not see {tmp_path / 'a'}: move it"

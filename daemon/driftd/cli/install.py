@@ -107,7 +107,7 @@ def _explain_service(settings: "Settings") -> None:
 
     folders = units.writable(settings)
     owned = " ".join(shlex.quote(str(folder)) for folder in folders)
-    missing = [] if settings.state_dir == units.STATE or settings.state_dir.exists() else [settings.state_dir]
+    missing = [folder for folder in units.made(settings) if not folder.exists()]
     _next(
         "systemd-sysusers && systemd-tmpfiles --create",
         *(f"mkdir -p {shlex.quote(str(folder))}" for folder in missing),

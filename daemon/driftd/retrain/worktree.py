@@ -111,6 +111,10 @@ class Repository:
                 return Path(os.path.normpath(path.parent / Path(where).expanduser()))
         return self.folder / ".dvc" / "cache"
 
+    def written(self) -> tuple[Path, Path]:
+        """Return the folders that runs write: git's, which worktrees share, and the DVC cache."""
+        return _shared(self.git), self.cache()
+
 
 class Worktree:
     """A folder that is driftd's to change; `root` is the DVC project in it."""
@@ -142,9 +146,13 @@ def _unlock(git: Git) -> None:
 
 def unlock_references(git: Git, project: str) -> None:
     """Remove locks of references that only driftd writes, left by a git that was killed while writing them."""
-    refs = Path(git("rev-parse", "--path-format=absolute", "--git-common-dir"), "refs")
-    for lock in _locks(refs, project):
+    for lock in _locks(_shared(git) / "refs", project):
         lock.unlink(missing_ok=True)
+
+
+def _shared(git: Git) -> Path:
+    """Return git's folder, which all worktrees share."""
+    return Path(git("rev-parse", "--path-format=absolute", "--git-common-dir"))
 
 
 def _locks(refs: Path, project: str) -> Iterator[Path]:

@@ -1,12 +1,17 @@
 """The files that make driftd a systemd service for given settings. They are only made here, never written."""
 
+import os
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from driftd.config import Settings
-from driftd.errors import UsageError
+from driftd.config import Project, Settings
+from driftd.errors import DriftdError, UsageError
+from driftd.journal.layout import Layout
+from driftd.retrain.environment import environment
+from driftd.retrain.worktree import Repository
 from driftd.share import share_dir
 
 MARK = "# Written by `driftd install --systemd`; what you change belongs into a drop-in beside it.\n"
@@ -68,7 +73,26 @@ def _drop_ins(settings: Settings, programs: Iterable[Path]) -> Iterator[UnitFile
 def writable(settings: Settings) -> list[Path]:
     """Return the folders beside /var/lib/driftd that the daemon writes in."""
     folders = [path for project in settings.projects.values() for path in (project.repository, project.source.path)]
-    return _outermost([*folders, *([] if settings.state_dir == STATE else [settings.state_dir])])
+    return _outermost([*folders, *made(settings)])
+
+
+def made(settings: Settings) -> list[Path]:
+    """Return those of them that come with the daemon or its repositories, and need not be there yet."""
+    found = {path for project in settings.projects.values() for path in _elsewhere(project)}
+    return sorted(found if settings.state_dir == STATE else found | {settings.state_dir})
+
+
+def _elsewhere(project: Project) -> list[Path]:
+    """Return what runs write of a repository outside of its folder: git's own, if DVC's is a part of it, and the DVC cache."""
+    own = project.repository.resolve()
+    service = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(STATE)}  # whose settings of DVC count
+    with TemporaryDirectory() as home:  # looking leaves nothing behind in the state folder
+        try:
+            env = environment(Layout(Path(home), "install"), project.retrain.env, "install", service)
+            written = Repository(project.repository, env).written()
+        except (DriftdError, OSError):
+            return []  # it may come later; `driftd config check` says what is wrong with it
+    return [path for path in (each.resolve() for each in written) if not path.is_relative_to(own)]
 
 
 def _environment(folder: Path) -> Path:
