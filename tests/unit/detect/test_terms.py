@@ -1,12 +1,16 @@
 """Words and entities as evidence: what no length or character shows is found, and no more often than the budget has it."""
 
 import sys
+import tracemalloc
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from driftd.detect import vocabulary
 from driftd.detect.check import check
 from driftd.detect.evidence import Blocks, Evidence
 from driftd.detect.explain import explain
@@ -16,6 +20,7 @@ from driftd.detect.names import misfits
 from driftd.detect.pattern import classify
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
+from driftd.detect.terms import log_ratio
 from driftd.detect.vocabulary import changed_terms
 from driftd.detect.worker import load_history, save_history
 from driftd.profile import Profile
@@ -224,3 +229,64 @@ def test_two_words_are_told_where_they_say_more_than_each_alone() -> None:
     assert {each.term for each in turned} >= {"new york", "york new"}
     came = changed_terms(DOCUMENTS, before, texts("we met in new york city", "york has a new hall"))["text"]
     assert [each.term for each in came] == ["city"]  # "york city" is no more news than "city"
+
+
+def prose(rng: np.random.Generator, rows: int, words: int, known: int) -> list[str]:
+    """Texts of words of which a few are frequent and most are rare."""
+    names = np.array(
+        [chr(97 + place % 26) + chr(97 + place // 26 % 26) + "q" * (place // 676) for place in range(known)]
+    )
+    share = 1 / np.arange(1, known + 1)
+    return [" ".join(rng.choice(names, rng.integers(2 * words), p=share / share.sum())) for _ in range(rows)]
+
+
+def batch_of(texts: list[str]) -> pa.RecordBatch:
+    return pa.record_batch([pa.array(texts), pa.array([[]] * len(texts), pa.list_(ENTITY))], ["text", "entities"])
+
+
+def test_no_pair_is_lost_of_those_that_can_be_told(monkeypatch) -> None:
+    """Against a count of every pair, with sides that are not equally long."""
+    rng = np.random.default_rng(3)
+    before = prose(rng, 1000, 12, 300)
+    now = [each.replace("aa ba", "ba aa").replace("ca", "zz") for each in prose(rng, 400, 12, 300)]
+    words, pairs = (
+        [Counter(term for text in side for term in {*apart(text.split())}) for side in (before, now)]
+        for apart in (list, pairwise)
+    )
+
+    def ratio(counts, term) -> float:
+        a, b = (np.array(float(each[term])) for each in counts)
+        return float(2 * log_ratio(a, b, np.array(1000.0), np.array(400.0)))
+
+    alone = {word: ratio(words, word) for word in words[0] | words[1]}
+    right = {word for word in alone if alone[word] >= vocabulary.SURE}
+    for pair in pairs[0] | pairs[1]:
+        surprise = ratio(pairs, pair)
+        if surprise >= vocabulary.SURE and surprise > sum(alone[word] for word in pair):
+            right.add(" ".join(pair))
+    monkeypatch.setattr(vocabulary, "SHOWN", len(right))
+    told = {each.term: each for each in changed_terms(DOCUMENTS, [batch_of(before)], [batch_of(now)])["text"]}
+    assert set(told) == right >= {"aa ba", "zz"}
+    assert told["aa ba"].current == pairs[1]["aa", "ba"] / 400
+    assert told["aa ba"].reference == pairs[0]["aa", "ba"] / 1000
+
+
+def test_pairs_of_long_rows_fill_no_memory() -> None:
+    rng = np.random.default_rng(4)
+    sides = [[batch_of(prose(rng, 100, 1000, 5000))] for _ in range(2)]
+    tracemalloc.start()
+    changed_terms(DOCUMENTS, *sides)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def test_of_rows_as_long_as_books_fewer_are_looked_at(monkeypatch) -> None:
+    monkeypatch.setattr(vocabulary, "WORDS", 1000)
+
+    def library():
+        yield batch_of(["word " * 100] * 50)
+        raise AssertionError("it has been read on")
+
+    [term] = changed_terms(DOCUMENTS, library(), [batch_of(["other"] * 50)])["text"][:1]
+    assert (term.term, term.current) == ("other", 1.0)
