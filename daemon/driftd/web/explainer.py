@@ -5,6 +5,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from driftd.journal import Journal
 from driftd.observe import views
 from driftd.service.explaining import Material, of_incident, of_project, told
@@ -31,13 +33,19 @@ class Explainer:
     def _told(self, material: Material | None) -> Answer:
         if material is None:
             return []
-        key = hash((material.reference, material.windows))
+        key = _key(material)
         answer = self._known.get(key)
         if answer is None:
             answer = self._known[key] = self._executor.submit(told, material).result(PATIENCE)
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return answer
+
+
+def _key(material: Material) -> int:
+    """Return what tells materials apart. A project and its incident may have the same counts, but not both have rows."""
+    columns = msgspec.json.encode(material.columns)
+    return hash((material.reference, material.windows, columns, material.before, material.now, material.schema))
 
 
 def _folder(journal: Journal) -> Path:
