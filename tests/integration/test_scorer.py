@@ -201,6 +201,22 @@ def test_so_may_one_that_is_in_production_again(with_scorer, tmp_path, cause):
     assert not incidents(kinds)
 
 
+def test_one_in_production_again_is_held_against_what_it_was_accepted_with_not_its_last_scoring(with_scorer, tmp_path):
+    """Its worktree is still prepared, and the stages have written the last window's results over its own."""
+    kinds = project(with_scorer, tmp_path, stages=["preprocess", "evaluate"])
+    arrive(kinds, 1, turned=True)
+    scored(kinds)
+    with kinds.journal.write():
+        again = tables.assignments.add(
+            kinds.journal, project="kinds", number=2, model_id=1, cause="rollback", assigned_at=kinds.clock()
+        )
+    scored(kinds)
+    first, window, second = tables.scorings.all(kinds.journal)
+    assert (window.window, window.loss) == (1, 1.0)
+    assert (second.assignment_id, second.window) == (again, 0)
+    assert (second.losses, second.loss) == (first.losses, 0.0)
+
+
 def test_the_first_model_is_held_against_what_it_was_accepted_with_all_the_same(with_scorer, tmp_path):
     kinds = project(with_scorer, tmp_path, command=COMMAND, against="later")
     arrive(kinds, 1, turned=True)

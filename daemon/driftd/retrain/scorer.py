@@ -28,9 +28,9 @@ LONGEST_LOG = 1 << 20  # bytes after which it begins anew
 
 def accepted(ctx: Context, model: Model) -> list[float]:
     """Return the losses that a model was accepted with, on test rows; [] where its stages write no per-row results."""
-    tree = _prepared(ctx, model)
-    path = tree.root / (ctx.settings.promote.per_row or "")
-    if not ctx.settings.promote.per_row or not path.is_file():
+    _prepared(ctx, model)
+    path = _accepted(ctx)
+    if not path.is_file():
         return []
     return list(ctx.submit(_losses, path, ctx.settings.promote.better, _newest_files(ctx, model)))
 
@@ -79,7 +79,8 @@ def _prepared(ctx: Context, model: Model) -> Worktree:
     """Return the worktree at the model's commit, with all that its stages have made."""
     path = ctx.layout.worktrees / NAME
     tree = Worktree(path, path / ctx.repository.prefix, ctx.repository.git.at(path))
-    if (path / ".git").is_file() and _note(tree).get("revision") == model.revision:
+    wanted = {"revision": model.revision, "per_row": ctx.settings.promote.per_row}
+    if (path / ".git").is_file() and wanted.items() <= _note(tree).items():
         return tree
     (tree.root / PREPARED).unlink(missing_ok=True)
     tree = ctx.worktree(model.revision, NAME)
@@ -88,12 +89,21 @@ def _prepared(ctx: Context, model: Model) -> Worktree:
     kept = _folder(ctx) / f"example{batches.suffixes(example.name)}"
     shutil.copyfile(example, kept)
     restoring.bring(ctx, tree, leave={data.path})
+    _keep_results(ctx, tree)
     _restore_model(ctx, tree, model)
     stages.remove(tree.root / data.path)  # it may be large, and is not needed
-    note = {"revision": model.revision, "example": kept.name, "dataset": _plain(data)}
+    note = wanted | {"example": kept.name, "dataset": _plain(data)}
     make_folder((tree.root / PREPARED).parent)
     write_file(tree.root / PREPARED, json.dumps(note).encode())
     return tree
+
+
+def _keep_results(ctx: Context, tree: Worktree) -> None:
+    """Keep the results of the model's own stages: where stages score it, they write others in their place."""
+    per_row, kept = ctx.settings.promote.per_row, _accepted(ctx)
+    kept.unlink(missing_ok=True)
+    if per_row and (tree.root / per_row).is_file():
+        shutil.copyfile(tree.root / per_row, kept)
 
 
 def _restore_model(ctx: Context, tree: Worktree, model: Model) -> None:
@@ -128,6 +138,10 @@ def _note(tree: Worktree) -> dict[str, Any]:
 
 def _example(ctx: Context, tree: Worktree) -> Path:
     return _folder(ctx) / str(_note(tree)["example"])
+
+
+def _accepted(ctx: Context) -> Path:
+    return _folder(ctx) / "accepted.jsonl"
 
 
 def _folder(ctx: Context) -> Path:
