@@ -31,6 +31,7 @@ KINDS: dict[str, Meaning] = {
     "window-closed": Meaning("info", "windows", "rows became a window"),
     "window-judged": Meaning("info", "windows", "a window was held against the reference"),
     "window-collected": Meaning("info", "windows", "a window became part of a new regime that is not watched yet"),
+    "rows-lost": Meaning("warning", "windows", "the rows of a window cannot be read any more, and none of them counts as labelled"),
     "window-scored": Meaning("info", "scorings", "the champion was scored on the labelled rows of a window; window 0: what it was accepted with"),
     "scoring-failed": Meaning("warning", "scorings", "the scorer failed, for another reason than the last time; the window says nothing of the champion's errors"),
     "reference": Meaning("notice", "reference_profiles", "windows are judged against a new reference from here on"),

@@ -1,6 +1,7 @@
 """How many of the windows' rows have labels; counted once, and remembered with the window."""
 
 from driftd.config import Project
+from driftd.errors import DriftdError
 from driftd.journal import Journal, tables
 from driftd.journal.records import Window
 from driftd.journal.spans import spans_of
@@ -36,9 +37,17 @@ class Labels:
         return int(self.journal.rows(query, self.name, first, last)[0]["n"])
 
     def look(self, window: Window) -> None:
-        """Count the labelled rows of a window, and remember it."""
+        """Count the labelled rows of a window, and remember it; of one whose rows cannot be read any more, none is."""
         schema = Schema.from_json(tables.projects.get(self.journal, self.name).columns or [])
         spans = spans_of(self.journal, [window], self.runner.layout.labels)
-        labelled = self.runner.executor.submit(count_labelled, spans, schema, self.known).result()
+        labelled, why = 0, None
+        try:
+            labelled = self.runner.executor.submit(count_labelled, spans, schema, self.known).result()
+        except (DriftdError, OSError) as error:  # the rows may have been removed since
+            why = str(error)
         with self.journal.write():
             tables.windows.set(self.journal, "id = ?", window.id, labelled=labelled)
+            if why is not None:
+                self.journal.emit(
+                    "rows-lost", project=self.name, subject=window.id, window=window.number, rows=window.rows, error=why
+                )
