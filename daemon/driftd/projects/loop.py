@@ -119,22 +119,35 @@ class ProjectLoop:
         self._intake.start(self.wake)
 
     def _tick(self) -> None:
-        steps = (
+        """Take every step, also behind one that failed; then raise what has failed."""
+        failed: dict[str, Exception] = {}  # each once, as some steps are taken after every window
+
+        def take(step: Callable[[], object], *, otherwise: object = None) -> object:
+            self._alive = time.monotonic()
+            try:
+                return step()
+            except Exception as error:  # noqa: BLE001  # whatever one step meets, the others go on
+                failed.setdefault(repr(error), error)
+                return otherwise
+
+        for step in (
             self._answers.step,
             self.dispatch.step,
             self._aftermath.step,
             self._scorings.step,
             self._intake.scan,
-        )
-        for step in steps:
-            self._alive = time.monotonic()
-            step()
-        if not self._joining.step():
-            close_windows(self._journal, self.name, self._settings, self._clock())
-        while not self._stopping.is_set() and self._judge.step():
-            self._alive = time.monotonic()
-            self._scorings.step()
-            self.dispatch.step()  # after every window, so that what a run works on follows from the rows alone
+        ):
+            take(step)
+        if not take(self._joining.step, otherwise=True):
+            take(self._close_windows)
+        while not self._stopping.is_set() and take(self._judge.step, otherwise=False):
+            take(self._scorings.step)
+            take(self.dispatch.step)  # after every window, so that what a run works on follows from the rows alone
+        if failed:
+            raise ExceptionGroup("steps that failed", list(failed.values()))
+
+    def _close_windows(self) -> None:
+        close_windows(self._journal, self.name, self._settings, self._clock())
 
     def _sleep(self) -> None:
         until = time.monotonic() + self._settings.source.scan_every
@@ -144,11 +157,9 @@ class ProjectLoop:
                 return
 
     def _failed(self, error: Exception) -> None:
-        where = "".join(traceback.format_exception(error)[-3:])
-        if isinstance(error, DriftdError):
-            self._note(str(error), where)
-        else:
-            self._note("".join(traceback.format_exception_only(error)).strip(), where)
+        errors = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+        where = ["".join(traceback.format_exception(each)[-3:]) for each in errors]
+        self._note("; ".join(map(_said, errors)), "".join(where))
 
     def _note(self, problem: str | None, where: str = "") -> None:
         """Say what keeps the project from working, once, and once that it is over."""
@@ -163,3 +174,7 @@ class ProjectLoop:
                     self._journal.emit("problem", project=self.name, message=problem, where=where[-2000:])
         except (sqlite3.Error, DriftdError, OSError) as error:
             logger.error("%s; and the journal cannot be written: %s", problem, error)  # noqa: TRY400  # the trace says no more
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, DriftdError) else "".join(traceback.format_exception_only(error)).strip()
