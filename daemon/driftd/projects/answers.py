@@ -47,6 +47,8 @@ class Answers:
                 message, state = self._kinds[request.kind](request), RequestState.DONE
             except DriftdError as error:
                 message, state = error.message + (f" ({error.remedy})" if error.remedy else ""), RequestState.REFUSED
+            except OSError as error:
+                message, state = str(error), RequestState.REFUSED
             except KeyError as error:
                 message, state = f"nothing here is called {error}", RequestState.REFUSED
             with self.journal.write():

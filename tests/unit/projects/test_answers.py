@@ -1,0 +1,48 @@
+"""What people ask for is answered, whatever comes of it."""
+
+import pytest
+
+from driftd.journal import tables
+from driftd.journal.records import ProjectState, RequestState, RunState
+from driftd.projects.answers import Answers
+from driftd.projects.dispatch import Dispatcher
+from support.retraining import Retraining
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    kinds = Retraining(tmp_path / "repository", tmp_path / "state")
+    with kinds.journal.write():
+        tables.projects.set(kinds.journal, "name = ?", kinds.name, state=ProjectState.ACTIVE, columns=[])
+    yield kinds
+    kinds.journal.close()
+
+
+def ask(kinds, kind, **arguments):
+    """Ask for something and let it be answered; return the request."""
+    dispatch = Dispatcher(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    with kinds.journal.write():
+        request = tables.requests.add(
+            kinds.journal, project=kinds.name, kind=kind, arguments=arguments, state=RequestState.WAITING,
+            created_at=kinds.clock(),
+        )  # fmt: skip
+    Answers(kinds.name, kinds.journal, kinds.runner, None, dispatch).step()
+    return tables.requests.get(kinds.journal, request)
+
+
+def waiting(kinds, incident=None):
+    """Let a run wait for approval."""
+    run = kinds.start("drift")
+    with kinds.journal.write():
+        decision = {"verdict": "promote", "sentence": "It is better."}
+        tables.runs.set(
+            kinds.journal, "id = ?", run, state=RunState.WAITING, incident_id=incident, decision=decision, step="decide"
+        )
+    return run
+
+
+def test_a_file_that_cannot_be_had_refuses_the_request_and_is_named(kinds):
+    kinds.layout.to_label.mkdir(parents=True)  # where a file is to be removed
+    answered = ask(kinds, "reject", run=waiting(kinds), by="ada")
+    assert answered.state is RequestState.REFUSED
+    assert str(kinds.layout.to_label) in answered.answer["message"]
