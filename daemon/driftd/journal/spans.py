@@ -1,7 +1,7 @@
 """From windows to the files that hold their rows."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +31,13 @@ def spans_of(journal: Journal, windows: Iterable[Spanning], labels: Path | None 
             joined.append([file_id, first, rows])
     files = {file_id: span_of(tables.files.get(journal, file_id), labels) for file_id, _, _ in joined}
     return [Span(files[file_id].path, first, rows, files[file_id].labels) for file_id, first, rows in joined]
+
+
+def still_there(journal: Journal, windows: Sequence[Window]) -> list[Window]:
+    """Return the windows without those from which somebody has removed a file."""
+    files = {file_id for window in windows for file_id, _, _ in window.spans}
+    gone = {each for each in files if not Path(os.fsdecode(tables.files.get(journal, each).location)).exists()}
+    return [window for window in windows if gone.isdisjoint(file_id for file_id, _, _ in window.spans)]
 
 
 def span_of(file: File, labels: Path | None = None) -> Span:

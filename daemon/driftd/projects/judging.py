@@ -12,10 +12,10 @@ from driftd.journal import Journal, seasons, tables
 from driftd.journal.files import write_file
 from driftd.journal.layout import Layout
 from driftd.journal.records import FileState, Incident, ProjectRow, Reference, Window, WindowState
-from driftd.journal.spans import spans_of
+from driftd.journal.spans import spans_of, still_there
 from driftd.projects import incidents, patterns, quality
 from driftd.projects.seasons import Seasons
-from driftd.readers import Schema, label_columns
+from driftd.readers import Schema, Span, label_columns
 
 
 class Judge:
@@ -131,7 +131,7 @@ class Judge:
         return before.detector if before else None
 
     def _collect(self, project: ProjectRow, window: Window) -> None:
-        """Add a window to a new regime; once that has enough rows it is what the next windows are judged against."""
+        """Add a window to a new regime; once enough of its rows are there it is what the next windows are judged against."""
         first = int(project.detail["collecting"]["from"])
         regime = tables.windows.all(
             self.journal,
@@ -142,9 +142,10 @@ class Judge:
             WindowState.HELD,
             order="number",
         )
+        there = still_there(self.journal, regime)
         built = None
-        if sum(w.rows for w in regime) >= self.settings.rows_to_watch:
-            built = self._build(project.columns or [], regime)
+        if sum(w.rows for w in there) >= self.settings.rows_to_watch:
+            built = self._build(project.columns or [], regime, spans_of(self.journal, there))
         ready = built is not None and built[1].armed
         told = self._explained(project, window, ready)
         with self.journal.write():
@@ -162,11 +163,11 @@ class Judge:
         if incident is None or not (ready or window.number - (incident.window or 0) >= AFTER):
             return None
         schema = Schema.from_json(project.columns or [])
-        return incident, patterns.pattern(self.journal, self.layout, self.executor, schema, incident)
+        found = patterns.pattern(self.journal, self.layout, self.executor, schema, incident)
+        return None if found is None else (incident, found)
 
-    def _build(self, columns: list[dict[str, str]], regime: Sequence[Window]) -> tuple[str, Built]:
+    def _build(self, columns: list[dict[str, str]], regime: Sequence[Window], spans: list[Span]) -> tuple[str, Built]:
         schema = Schema.from_json(columns)
-        spans = spans_of(self.journal, regime)
         built = self.executor.submit(build, spans, schema, self.settings, True).result()
         profile = f"windows-{regime[0].number:08d}-{regime[-1].number:08d}.reference"
         write_file(self.layout.references / profile, built.blob)

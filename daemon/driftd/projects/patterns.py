@@ -1,15 +1,19 @@
 """What an incident was, once the windows after its alarm are there: found out in a worker, kept with the incident."""
 
+import logging
 from concurrent.futures import Executor
 from typing import Any
 
 from driftd.detect.crossing import find_out
 from driftd.detect.settings import AFTER, BEFORE
+from driftd.errors import DriftdError
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
 from driftd.journal.records import Incident, Reference, Window, WindowState
 from driftd.journal.spans import spans_of
 from driftd.readers import Schema
+
+logger = logging.getLogger(__name__)
 
 EARLIER = 8  # regimes that may have come back
 
@@ -27,12 +31,25 @@ def waiting(journal: Journal, project: str, since: int) -> Incident | None:
     return incident if moved and not known else None
 
 
-def pattern(journal: Journal, layout: Layout, executor: Executor, schema: Schema, incident: Incident) -> dict[str, Any]:
+def pattern(
+    journal: Journal, layout: Layout, executor: Executor, schema: Schema, incident: Incident
+) -> dict[str, Any] | None:
     """Look at the windows around an alarm.
 
     Returns:
-        {"kind", "onset_window", "regime": the number of the reference whose regime has come back, or None}.
+        {"kind", "onset_window", "regime": the number of the reference whose regime has come back, or None}; None
+        where their rows cannot be read any more.
     """
+    try:
+        return _found_out(journal, layout, executor, schema, incident)
+    except (DriftdError, OSError) as error:  # it only informs, and somebody may have removed the files
+        logger.warning("what incident %d was cannot be found out: %s", incident.id, error)
+        return None
+
+
+def _found_out(
+    journal: Journal, layout: Layout, executor: Executor, schema: Schema, incident: Incident
+) -> dict[str, Any]:
     known = tables.references.get(journal, incident.reference_id or 0)
     alarm = incident.window or 0
     before, after = _around(journal, incident.project, known, alarm)

@@ -51,6 +51,8 @@ def _regime(runner: Runner, incident: Incident) -> int | None:
         columns = tables.projects.get(runner.journal, runner.name).columns or []
         schema = Schema.from_json(columns)
         pattern = patterns.pattern(runner.journal, runner.layout, runner.executor, schema, incident)
+        if pattern is None:
+            return None
         if once and pattern["regime"] is not None:  # what it is otherwise is told by more windows
             with runner.journal.write():
                 incidents.explain(runner.journal, incident, pattern)
