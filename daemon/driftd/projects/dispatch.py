@@ -134,7 +134,6 @@ class Dispatcher:
             self._thread.join(timeout)
         if self.busy:
             return
-        self._stop_look.clear()
         with self.journal.write():
             where = f"id = ? AND ended_at IS NULL AND (step IS NULL OR step NOT IN {PUBLISHED})"
             ended = {"state": RunState.KEPT, "error": why, "ended_at": self.journal.clock()}
@@ -237,6 +236,7 @@ class Dispatcher:
         self._execute(run_id)
 
     def _execute(self, run_id: int) -> None:
+        self._stop_look.clear()  # before the other is asked, as `stop` sets both: a look that was called off may be made again
         if self._stop.is_set():
             return
         stop = self._stop_look if tables.runs.get(self.journal, run_id).cause == "probation" else self._stop
