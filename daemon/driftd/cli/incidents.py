@@ -56,7 +56,7 @@ def dismiss(
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
-    """Say that an incident was nothing: windows are judged against what they had left again."""
+    """Say that an incident was nothing: windows are judged against what they had left again. A run that waits for approval is rejected with it."""
     from driftd.cli.requests import ask
     from driftd.observe import views
 

@@ -123,12 +123,16 @@ class Answers:
             raise RefusedError(f"incident {incident.id} is not open here")
         if self.dispatch.busy:
             raise RefusedError("a run is on its way", remedy="wait for its end")
+        run = tables.runs.first(self.journal, "incident_id = ? AND state = ?", incident.id, RunState.WAITING)
         with self.journal.write():
+            if run is not None:  # nobody wants its candidate any more, and the next run would wait for it
+                approval.reject(self.journal, run.id, request.arguments.get("by", "a person"))
             if incident.kind == "quality":
                 quality.accept(self.journal, incident)
             else:
                 incidents.dismiss(self.journal, incident)
-        return f"incident {incident.id} is closed"
+        rejected = f", and run {run.id}, which waited for approval, is rejected" if run is not None else ""
+        return f"incident {incident.id} is closed{rejected}"
 
     def _quarantine_retry(self, request: Request) -> str:
         return quarantine.retry(self.intake, int(request.arguments["file"]))

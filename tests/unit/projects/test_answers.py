@@ -3,7 +3,8 @@
 import pytest
 
 from driftd.journal import tables
-from driftd.journal.records import ProjectState, RequestState, RunState
+from driftd.journal.records import IncidentState, ProjectState, RequestState, RunState
+from driftd.projects import incidents
 from driftd.projects.answers import Answers
 from driftd.projects.dispatch import Dispatcher
 from support.retraining import Retraining
@@ -46,3 +47,22 @@ def test_a_file_that_cannot_be_had_refuses_the_request_and_is_named(kinds):
     answered = ask(kinds, "reject", run=waiting(kinds), by="ada")
     assert answered.state is RequestState.REFUSED
     assert str(kinds.layout.to_label) in answered.answer["message"]
+
+
+def test_an_incident_that_is_dismissed_takes_the_run_that_waits_with_it(kinds):
+    with kinds.journal.write():
+        incident = incidents.ask(kinds.journal, kinds.name, "schedule", "It is Monday.", {})
+        tables.incidents.set(kinds.journal, "id = ?", incident, state=IncidentState.RUNNING)
+    run = waiting(kinds, incident)
+    answered = ask(kinds, "dismiss", incident=incident, by="ada")
+    assert answered.answer["message"] == (
+        f"incident {incident} is closed, and run {run}, which waited for approval, is rejected"
+    )
+    ended = tables.runs.get(kinds.journal, run)
+    assert (ended.state, ended.ended_at is None) == (RunState.KEPT, False)
+    assert (ended.decision["approval"]["word"], ended.decision["approval"]["by"]) == ("rejected", "ada")
+    [closed] = tables.incidents.all(kinds.journal)
+    assert (closed.state, closed.resolution) == (IncidentState.CLOSED, "person")
+    dispatch = Dispatcher(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
+    dispatch.step()
+    assert dispatch.held is None
