@@ -1,8 +1,11 @@
 """Gates that a run passes before it may start. Pure: settings, facts and a clock's reading in, the first gate that holds out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from driftd.config.model import Retrain
+from driftd.journal.records import Run, RunState
 
 DAY = 86400.0
 BACKOFF_FIRST = 60.0  # seconds after a first failed run; doubled by each further one
@@ -70,6 +73,12 @@ def per_day(settings: Retrain, facts: Facts) -> Held | None:
 def backoff(facts: Facts) -> Held | None:
     """Hold for a while after failed runs, twice as long after each."""
     return backoff_after(facts.failures, facts.ended[-1] if facts.ended else None, facts.now)
+
+
+def backoff_of(runs: Sequence[Run], now: float) -> Held | None:
+    """Hold back after runs of one kind that failed in a row; the newest is the first of them."""
+    failed = list(takewhile(lambda run: run.state is RunState.FAILED, runs))
+    return backoff_after(len(failed), failed[0].ended_at if failed else None, now)
 
 
 def backoff_after(failures: int, ended: float | None, now: float) -> Held | None:

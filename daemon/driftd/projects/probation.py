@@ -5,7 +5,7 @@ from typing import Any
 
 from driftd.config import Project
 from driftd.journal import Journal, tables
-from driftd.journal.records import Probation, ProbationState
+from driftd.journal.records import Probation, ProbationState, RunState
 from driftd.projects import gates
 from driftd.projects.labels import FRESH, Labels
 from driftd.retrain import probation
@@ -78,17 +78,11 @@ class Trial:
 
     def backoff(self, found: int, now: float) -> gates.Held | None:
         """Hold back after looks that failed, twice as long after each."""
-        runs = tables.runs.all(self.journal, LOOKS, self.name, found, order="id DESC")
-        failed = 0
-        for run in runs:
-            if run.error is None:
-                break
-            failed += 1
-        return gates.backoff_after(failed, runs[0].ended_at if runs else None, now)
+        return gates.backoff_of(tables.runs.all(self.journal, LOOKS, self.name, found, order="id DESC"), now)
 
     def _failed(self, found: int) -> bool:
         run = tables.runs.first(self.journal, LOOKS, self.name, found, order="id DESC")
-        return run is not None and run.error is not None
+        return run is not None and run.state is RunState.FAILED
 
     def _last_window(self, first: int) -> int | None:
         """Return the last window of the champion's regime: one that an open incident counts to the next is none of its."""

@@ -1,10 +1,12 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from driftd.config.model import Retrain
+from driftd.journal.records import RunState
 from driftd.observe import readings
 from driftd.projects import gates, incidents
 
@@ -57,6 +59,15 @@ def test_old_starts_do_not_count_against_the_day():
 def test_the_backoff_is_bounded():
     facts = replace(OPEN, ended=(OPEN.now,), failures=40)
     assert gates.backoff(facts).until == OPEN.now + gates.BACKOFF_LAST
+
+
+def test_only_runs_that_failed_hold_the_next_of_their_kind_back():
+    states = (RunState.FAILED, RunState.FAILED, RunState.KEPT)
+    ended = [SimpleNamespace(state=state, ended_at=1000.0 - i) for i, state in enumerate(states)]
+    assert gates.backoff_of(ended, 1119.0).until == 1120.0
+    assert gates.backoff_of(ended, 1120.0) is None
+    assert gates.backoff_of(ended[2:], 1000.0) is None
+    assert gates.backoff_of([], 1000.0) is None
 
 
 def test_a_full_disk_and_a_missing_approval_hold_as_well():

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from driftd.config.model import Promote
-from driftd.projects.probation import Facts, due, last
+from driftd.journal import tables
+from driftd.journal.records import ProbationState, RunState
+from driftd.projects.labels import Labels
+from driftd.projects.probation import Facts, Trial, due, last
 from driftd.retrain.decide import probation
 from driftd.retrain.spending import confidence
+from support.retraining import Retraining
 
 METRIC = "scores.json:accuracy"
 
@@ -88,3 +92,26 @@ def test_champions_that_are_no_worse_are_seldom_sent_back(tmp_path):
         return False
 
     assert sum(goes_back(number) for number in range(80)) <= 8  # 98 % of binomial(80, 0.05) are
+
+
+@pytest.mark.parametrize(("state", "failed"), [(RunState.KEPT, False), (RunState.FAILED, True)])
+def test_a_look_that_was_called_off_is_none_that_failed(tmp_path, state, failed):
+    kinds = Retraining(tmp_path / "repository", tmp_path / "state", {"promote": {"probation": {"rows": 100}}})
+    with kinds.journal.write():
+        model = tables.models.add(
+            kinds.journal, project=kinds.name, version="v2.0.0", revision="0", scores={}, digest="0", created_at=1.0
+        )
+        found = tables.probations.add(
+            kinds.journal, project=kinds.name, model_id=model, before_id=model, first_window=1, rows=100, until=2.0,
+            state=ProbationState.ON, labelled=0, seen=0, began_at=1.0,
+        )  # fmt: skip
+        run = kinds.start("probation", probation=found)
+        tables.runs.set(kinds.journal, "id = ?", run, state=state, error="as a person said", ended_at=1000.0)
+        tables.projects.set(kinds.journal, "name = ?", kinds.name, columns=[])
+    kinds.arrive(1, "ab", each=50)
+    trial = Trial(
+        kinds.name, kinds.settings, kinds.journal, Labels(kinds.name, kinds.settings, kinds.journal, kinds.runner)
+    )
+    assert (trial.backoff(found, 1001.0) is not None) is failed
+    assert (trial.plan() is None) is failed  # the time is over, and it is the last look that is due
+    kinds.journal.close()
