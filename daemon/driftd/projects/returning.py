@@ -3,16 +3,18 @@
 from typing import Any
 
 from driftd.journal import Journal, tables
-from driftd.journal.records import Season
+from driftd.journal.records import RunState, Season
+from driftd.projects import gates
 from driftd.retrain.context import champion
 
-TRIED = "project = ? AND cause = 'recall' AND plan ->> '$.season' = ? AND plan ->> '$.turn' = ?"
+OF_TURN = "project = ? AND cause = 'recall' AND plan ->> '$.season' = ? AND plan ->> '$.turn' = ?"
 
 
 def plan(journal: Journal, project: str) -> dict[str, Any] | None:
     """Return what a run is about that recalls the champion of the present time of the year; it is tried once a turn.
 
-    There is none where somebody or something has put another model into production since the turn.
+    A run that failed has tried nothing: there is another after a while, twice as long after each. There is none
+    where somebody or something has put another model into production since the turn.
     """
     season = tables.seasons.first(journal, "project = ?", project, order="id DESC")
     found = champion(journal, project)
@@ -23,7 +25,8 @@ def plan(journal: Journal, project: str) -> dict[str, Any] | None:
     turn = "end" if ended else "begin"
     if wanted in (None, found[1].id) or found[1].id != stands:
         return None
-    if tables.runs.first(journal, TRIED, project, season.id, turn) is not None:
+    runs = tables.runs.all(journal, OF_TURN, project, season.id, turn, order="id DESC")
+    if any(run.state is not RunState.FAILED for run in runs) or gates.backoff_of(runs, journal.clock()):
         return None
     first = season.last_window + 1 if season.last_window is not None else season.first_window
     return {"regime_from": first, "recall": wanted, "season": season.id, "turn": turn}
