@@ -28,6 +28,7 @@ class _Task(Generic[T]):
     call: tuple[Callable[..., T], tuple[Any, ...], dict[str, Any]]
     result: Future[T] = field(default_factory=Future)
     shared: bool = False  # other work was in flight beside it at some time
+    alone: bool = False  # it is done again in a process of its own, where no other work is to blame
 
 
 class Workers(Executor):
@@ -56,9 +57,10 @@ class Workers(Executor):
                 raise RuntimeError("the daemon is stopping and takes no more work")
             inner = self._hand_over(task)
             self._in_flight.add(task)
-            if len(self._in_flight) > 1:
-                for other in self._in_flight:
-                    other.shared = True
+            together = [each for each in self._in_flight if not each.alone]
+            if len(together) > 1:
+                for each in together:
+                    each.shared = True
         inner.add_done_callback(lambda done: self._finish(task, done))
         return task.result
 
@@ -112,12 +114,14 @@ class Workers(Executor):
     def _finish(self, task: _Task[T], done: Future[T]) -> None:
         with self._lock:
             broken = not done.cancelled() and isinstance(done.exception(), BrokenProcessPool) and not self._closed
-            if not (broken and task.shared):
+            again = broken and task.shared and not task.alone
+            if again:
+                task.alone = True
+            else:
                 self._in_flight.discard(task)
                 self._last_used = time.monotonic()
                 self.deaths += broken
-        if broken and task.shared:
-            task.shared = False
+        if again:
             threading.Thread(target=self._again, args=(task,), name="worker-again", daemon=True).start()
         else:
             _settle(task, done)
