@@ -108,8 +108,11 @@ class Workers(Executor):
                 return self._pool.submit(fn, *args, **kwargs)
             except BrokenProcessPool:
                 self._pool.shutdown(wait=False)
-        self._pool = _pool(self._count)
-        return self._pool.submit(fn, *args, **kwargs)
+            self._pool = None
+        pool = _pool(self._count)
+        inner = pool.submit(fn, *args, **kwargs)
+        self._pool = pool  # one that could not begin takes work and never does it
+        return inner
 
     def _finish(self, task: _Task[T], done: Future[T]) -> None:
         with self._lock:
@@ -122,16 +125,28 @@ class Workers(Executor):
                 self._last_used = time.monotonic()
                 self.deaths += broken
         if again:
-            threading.Thread(target=self._again, args=(task,), name="worker-again", daemon=True).start()
+            try:
+                threading.Thread(target=self._again, args=(task,), name="worker-again", daemon=True).start()
+            except RuntimeError as error:  # the system has no thread left
+                self._finish(task, _failed(error))
         else:
             _settle(task, done)
 
     def _again(self, task: _Task[T]) -> None:
         fn, args, kwargs = task.call
-        with self._alone, _pool(1) as pool:
-            done = pool.submit(fn, *args, **kwargs)
-            done.exception()
+        try:
+            with self._alone, _pool(1) as pool:
+                done = pool.submit(fn, *args, **kwargs)
+                done.exception()
+        except Exception as error:  # noqa: BLE001  # the system has no process, thread or memory left; who waits must hear it
+            done = _failed(error)
         self._finish(task, done)
+
+
+def _failed(error: Exception) -> Future[Any]:
+    done: Future[Any] = Future()
+    done.set_exception(error)
+    return done
 
 
 def _settle(task: _Task[T], done: Future[T]) -> None:
