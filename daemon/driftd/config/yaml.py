@@ -96,10 +96,19 @@ class _Reader:
 
     def _plain(self, node: yaml.ScalarNode) -> Any:
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
             problem = getattr(error, "problem", None) or str(error)
             raise self._error(node, problem, "write a plain value there") from error
+        except (ArithmeticError, AttributeError, LookupError) as error:  # PyYAML stumbles over what a tag does not fit
+            raise self._misfit(node) from error
+        if isinstance(value, (dict, list, set)):  # empty, whatever the text says
+            raise self._misfit(node)
+        return value
+
+    def _misfit(self, node: yaml.ScalarNode) -> ConfigError:
+        kind = node.tag.replace("tag:yaml.org,2002:", "!!")
+        return self._error(node, f"{node.value!r} is no {kind}", "write a plain value there, without a tag")
 
     def _error(self, node: yaml.Node, message: str, remedy: str) -> ConfigError:
         line, column = _place(node)

@@ -168,6 +168,22 @@ class TestYaml:
     def test_what_is_not_yaml_says_where(self, text, place):
         assert problems(text)[0].startswith(f"{NAME}:{place}: ")
 
+    @pytest.mark.parametrize(
+        ("value", "said"),
+        [
+            ("!!bool x", "'x' is no !!bool"),
+            ("!!timestamp x", "'x' is no !!timestamp"),
+            ("!!int ''", "'' is no !!int"),
+            ("!!float ''", "'' is no !!float"),
+            ("!!map x", "'x' is no !!map"),
+            ("!!seq x", "'x' is no !!seq"),
+            ("1" + ":0" * 200 + ".0", f"'1{':0' * 200}.0' is no !!float"),
+        ],
+    )
+    def test_a_value_that_its_tag_does_not_fit(self, value, said):
+        assert problems(f"log:\n  format: {value}\n") == [f"{NAME}:2:11: {said}"]
+        assert problems(f"{{{value}: 1}}\n") == [f"{NAME}:1:2: {said}"]
+
     def test_nesting_without_end_is_an_error_too(self):
         assert "nested" in problems("[" * 5000 + "]" * 5000)[0]
 
