@@ -98,6 +98,10 @@ def test_new_settings_are_taken_over_and_wrong_ones_refused(daemon, kinds, heard
     assert metric(daemon, "driftd_config_last_reload_successful") == 0
     wait_until(lambda: "did you mean 'rows'?" in daemon.log, what="the reason in the log")
     assert daemon.get("/readyz").status == 200
+    kinds.settings.write_text(f"{text}log: {{format: !!bool x}}\n")
+    daemon.send(signal.SIGHUP)
+    kinds.wait_for_event("settings-refused", times=2)
+    wait_until(lambda: "'x' is no !!bool" in daemon.log, what="the reason in the log")
     kinds.settings.write_text(text)
     daemon.send(signal.SIGHUP)
     kinds.wait_for_event("settings-taken", times=2)

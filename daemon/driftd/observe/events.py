@@ -61,7 +61,7 @@ KINDS: dict[str, Meaning] = {
     "project-state": Meaning("notice", None, "a project was paused or resumed, or has its first champion"),
     "request-answered": Meaning("notice", "requests", "what a person asked for was done or refused"),
     "daemon-started": Meaning("notice", None, "the daemon started"),
-    "daemon-stopped": Meaning("notice", None, "the daemon was told to stop and has done so"),
+    "daemon-stopped": Meaning("notice", None, "the daemon has stopped; without a signal, because of an error"),
     "settings-taken": Meaning("notice", None, "new settings were taken over"),
     "settings-refused": Meaning("error", None, "new settings are wrong; the old ones stay"),
     "problem": Meaning("error", None, "something keeps a project from working; it is tried again"),

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager, suppress
@@ -99,51 +100,76 @@ class Daemon:
         server = http.WebServer(
             web(self.journal.path, self.registry, self.health.checks, self.workers, lambda: self.settings), sock
         )
-        server.start()
-        self._emit("daemon-started", version=__version__, pid=os.getpid(), listen=http.address(sock))
-        self.fleet.want(self.settings.projects)
-        self.fleet.settle()
-        self._plan()
-        self.schedule.start()
+        heard = None
+        try:
+            server.start()
+            self._emit("daemon-started", version=__version__, pid=os.getpid(), listen=http.address(sock))
+            self.fleet.want(self.settings.projects)
+            self.fleet.settle()
+            self._plan()
+            self.schedule.start()
+            heard = self._look_after(server, signals)
+        finally:  # no loop may outlive the lock and the journal
+            self._stop(server, heard)
+
+    def _look_after(self, server: http.WebServer, signals: Signals) -> signal.Signals:
+        """Keep everything going until a signal says stop."""
         seen = -1
         while (heard := signals.next(TICK)) in (None, signal.SIGHUP):
             if heard is signal.SIGHUP:
-                self.reload()
+                with self._survives():
+                    self.reload()
             with self._survives():
                 if (version := self.journal.data_version()) != seen:
                     self.fleet.wake()
                     seen = version
                 self.fleet.settle()
+            with self._survives():
                 self.workers.end_idle()
                 self.events.step()
-            if not server.alive:
-                logger.error("the web thread has ended and is started again")
-                server.start()
-            self._report(server.started)
-        self._stop(server, heard)
+            with self._survives():
+                if not server.alive:
+                    logger.error("the web thread has ended and is started again")
+                    server.start()
+            with self._survives():
+                self._report(server.started)
+        return heard
 
     def reload(self) -> None:
         """Take over new settings, if all of them are right; otherwise keep the old ones and say why."""
         self.notifier.reloading()
+        old = self.settings
         try:
             new = config.load(self.path)
+            changed = self._use(without_restart(old, new))
         except DriftdError as error:
-            self.metrics.reloaded(good=False)
-            self._refused = error.message.splitlines()[0]
-            self.health.settings = f"new ones were refused, the old ones are in force: {self._refused}"
-            self._emit("settings-refused", file=str(self.path), reason=error.message)
+            self._refuse(error.message)
+        except Exception as error:
+            logger.exception("new settings cannot be used")
+            self._use(old)
+            self._refuse("".join(traceback.format_exception_only(error)).strip())
         else:
-            changed = self.fleet.want(new.projects)
-            later = needs_restart(self.settings, new)
-            self.settings = without_restart(self.settings, new)
-            self.workers.resize(new.compute.workers)
-            self.events.use_json(new.log.format == "json")
+            later = needs_restart(old, new)
             self.health.settings = f"wait for a restart: {', '.join(later)}" if later else "are in force"
-            self._plan()
             self._refused = None
             self.metrics.reloaded(good=True, pending=bool(later))
             self._emit("settings-taken", file=str(self.path), projects=changed, needs_restart=later)
         self.notifier.ready(self._text())
+
+    def _use(self, settings: Settings) -> list[str]:
+        """Put settings into force; return the names of the projects that they change."""
+        changed = self.fleet.want(settings.projects)
+        self.settings = settings
+        self.workers.resize(settings.compute.workers)
+        self.events.use_json(settings.log.format == "json")
+        self._plan()
+        return changed
+
+    def _refuse(self, reason: str) -> None:
+        self.metrics.reloaded(good=False)
+        self._refused = reason.splitlines()[0]
+        self.health.settings = f"new ones were refused, the old ones are in force: {self._refused}"
+        self._emit("settings-refused", file=str(self.path), reason=reason)
 
     def _plan(self) -> None:
         """Wake every project in its rhythm: it then scans, and closes windows that have waited long enough."""
@@ -189,8 +215,10 @@ class Daemon:
         self.health.stopping = True
         self.notifier.stopping()
         self.notifier.extend(STOP + 2 * http.GRACE)
-        self.schedule.stop()
-        late = self.fleet.stop(STOP)
+        late = None
+        with self._survives():
+            self.schedule.stop()
+            late = self.fleet.stop(STOP)
         self.workers.kill()
         self._emit("daemon-stopped", signal=heard.name if heard else None, late=late or None)
         with self._survives():
@@ -211,11 +239,13 @@ class Daemon:
 
     @contextmanager
     def _survives(self) -> Iterator[None]:
-        """Go on when the journal cannot be used for a while: a full disk must not end the daemon."""
+        """Go on whatever happens: neither a full disk nor a defect may end the daemon."""
         try:
             yield
         except (sqlite3.Error, DriftdError, OSError) as error:
             logger.error("%s", error)  # noqa: TRY400  # the trace would say nothing more
+        except Exception:
+            logger.exception("a defect of driftd; the daemon goes on")
 
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:

@@ -66,7 +66,7 @@ class WebServer:
         return self.alive and self._server is not None and self._server.started
 
     def stop(self) -> None:
-        if self._server and self._thread:
+        if self._server and self._thread and self._thread.is_alive():
             self._server.should_exit = True
             self._thread.join(GRACE + 2)
         self._socket.close()

@@ -46,7 +46,8 @@ class Schedule:
         self._scheduler.start()
 
     def stop(self) -> None:
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     def _heard(self, event: Any) -> None:
         if event.code == EVENT_JOB_MISSED:
