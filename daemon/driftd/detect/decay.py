@@ -77,7 +77,7 @@ def decay_p_values(reference: Ints, current: Ints, design: float) -> tuple[Float
     """Say how surprising a rise of the losses is, and how large.
 
     Errors (two cells) are tested exactly, by the binomial law of their count given both samples'; other losses by the mean of their
-    rank scores, one-sided and normal.
+    rank scores, one-sided and normal, tempered by Bernstein's inequality: where most losses are 0, few rows make the mean.
 
     Args:
         reference: Counts of shape (blocks, cells).
@@ -96,9 +96,12 @@ def decay_p_values(reference: Ints, current: Ints, design: float) -> tuple[Float
         rising = now[:, worst] >= before[:, worst]
         p_values = rate_p_value(current[:, worst], reference[:, worst] + current[:, worst], pair)
     else:
-        scores = rank_scores((reference + current).astype(np.float64))[0]
-        gap = (scores * (now - before)).sum(-1)
-        rising, p_values = gap > 0, ndtr(-gap * np.sqrt(pair.effective))
+        totals = (reference + current).astype(np.float64)
+        scores = rank_scores(totals)[0]
+        gap, size = (scores * (now - before)).sum(-1), np.sqrt(pair.effective)
+        far = np.where(totals > 0, np.abs(scores), 0.0).max(-1)
+        tempered = gap * size / np.sqrt(1 + far * np.maximum(gap, 0.0) / 3)
+        rising, p_values = gap > 0, ndtr(-tempered)
     quiet = ~rising | (pair.effective <= 0)
     return np.where(quiet, 1.0, p_values), np.where(pair.effective <= 0, 0.0, effects)
 

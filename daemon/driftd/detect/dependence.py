@@ -6,12 +6,13 @@ import numpy as np
 from scipy.special import chdtrc
 
 from driftd.profile import Layout
-from driftd.profile.binning import Floats, Ints
+from driftd.profile.binning import Floats, Ints, Values
 from driftd.stats.rank import rank_scores
 
 LAGS = 10
 SURE = 0.01
 SPAN = 5.0
+FREQUENT = 0.05  # share of a value that is listed whichever rows tell
 LEAST_BLOCKS = 8
 MOST_BLOCKS = 64
 
@@ -79,29 +80,45 @@ def dependence(layout: Layout, anchor: Ints, codes: Ints, blocks: Ints) -> Depen
     features = len(layout.features)
     found = Dependence(np.ones(features), np.ones(features), np.ones(features))
     for place in range(features):
-        if layout.skipped[place]:
+        if layout.skipped[place] and not layout.features[place].held_out:
             continue
-        scores = rank_scores(anchor[place].astype(np.float64))
-        series = np.where(codes[place] >= 0, scores[:, np.maximum(codes[place], 0)], 0.0)
+        cells, own = anchor[place], codes[place]
+        binning = layout.binnings[place]
+        if isinstance(binning, Values) and binning.told:
+            cells, own = _rare_together(cells, own, len(binning.values))
+        scores = rank_scores(cells.astype(np.float64))
+        series = np.where(own >= 0, scores[:, np.maximum(own, 0)], 0.0)
         series = series[series.std(1) > 0]
         if not len(series):
             continue
         found.design[place] = design_effect(series, blocks, features)
         found.steady[place] = design_effect(without_trend(series), blocks, features)
-        between, within = (float(each.sum()) for each in block_sums(series, blocks))
-        found.alike[place] = float(chdtrc(len(series), between / found.steady[place]))
+        between, within = block_sums(series, blocks)
+        found.alike[place] = float(chdtrc(len(series), float(between.sum()) / found.steady[place]))
         if found.alike[place] * features <= SURE:
             # the reference itself is not in control here: what it does by itself is no evidence
-            whole = overdispersion(between + within, len(series) * (len(blocks) - 2), features)
+            whole = _largest(between + within, len(blocks) - 2, features)
             found.design[place] = max(found.design[place], whole)
     return found
+
+
+def _rare_together(cells: Ints, codes: Ints, listed: int) -> tuple[Ints, Ints]:
+    """Put rare values into one cell with those that are not listed: in the rows that told which are, more of them are."""
+    rare = (cells < FREQUENT * cells.sum()) | (np.arange(len(cells)) >= listed)
+    pooled = np.where(rare, 0, cells)
+    pooled[listed] = cells[rare].sum()
+    return pooled, np.where((codes >= 0) & rare[np.maximum(codes, 0)], listed, codes)
 
 
 def design_effect(series: Floats, blocks: Ints, family: int) -> float:
     """Return the design effect of score series, shape (scores, rows)."""
     times = [integrated_time(each, family * len(series)) for each in series]
-    within = float(block_sums(series, blocks)[1].sum())
-    return max(*times, overdispersion(within, len(series) * (len(blocks) - 3), family))
+    return max(*times, _largest(block_sums(series, blocks)[1], len(blocks) - 3, family))
+
+
+def _largest(squares: Floats, degrees: int, family: int) -> float:
+    """Return the largest overdispersion of some scores: sessions may shift the level and leave the spread as it is."""
+    return max(overdispersion(float(each), degrees, family * len(squares)) for each in squares)
 
 
 def without_trend(series: Floats) -> Floats:

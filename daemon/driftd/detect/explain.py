@@ -152,7 +152,7 @@ def explain(
 def common_layout(samples: Sequence[pa.RecordBatch], columns: Sequence[Column]) -> Layout:
     """Return cells in which every value of two samples has its place, for an explanation that has the rows at hand."""
     table = pa.Table.from_batches(samples).unify_dictionaries().combine_chunks()
-    return Layout.fit(table.to_batches()[0], columns, known_by=samples[0].num_rows // 2)
+    return Layout.fit(table.to_batches()[0], columns, known_by=samples[0].num_rows // 2, compared=False)
 
 
 def _shares(layout: Layout, place: int, reference: Profile, current: Profile) -> Shares:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from scipy.special import chdtrc, chdtri, fdtrc, gammaincc
 
 from driftd.detect.dependence import SURE, Dependence, block_sums, overdispersion, without_trend
 from driftd.profile import Layout
-from driftd.profile.binning import Floats, Ints
+from driftd.profile.binning import Floats, Ints, Values
 from driftd.stats.rank import rank_scores
 
 MOST_SCORES = 48
@@ -130,7 +131,10 @@ def _scores(layout: Layout, anchor: Ints, tested: NDArray[np.bool_]) -> tuple[In
     for place in range(len(layout.features)):
         if layout.skipped[place] or not tested[place] or not anchor[place].sum():
             continue
-        own = _axis_scores(anchor[place]) if layout.features[place].ordered else _value_scores(anchor[place])
+        if layout.features[place].ordered:
+            own = _axis_scores(anchor[place])
+        else:
+            own = _value_scores(anchor[place], len(cast("Values", layout.binnings[place]).values))
         owners += [place] * len(own)
         scores += own
     return np.array(owners, dtype=np.int64), np.array(scores).reshape(len(owners), anchor.shape[1])
@@ -142,9 +146,10 @@ def _axis_scores(cells: Ints) -> list[Floats]:
     return [each for each in scores if 0 < np.abs(each).max() <= LARGEST_SCORE]
 
 
-def _value_scores(cells: Ints) -> list[Floats]:
+def _value_scores(cells: Ints, listed: int) -> list[Floats]:
+    """Return scores of frequent values; rows that told which values there are have no others."""
     share = cells / cells.sum()
-    frequent = np.argsort(-share, kind="stable")[1 : MOST_VALUES + 1]
+    frequent = np.argsort(-share[:listed], kind="stable")[1 : MOST_VALUES + 1]
     found = []
     for place in frequent:
         if share[place] >= LEAST_SHARE:

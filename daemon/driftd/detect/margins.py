@@ -50,12 +50,14 @@ class Margins:
         anchor: Cells of the reference as it was built; coarse cells follow from it and stay as they are.
         design: Design effect of each feature.
         tested: Which features are tested.
+        told: The reference's rows that are not compared, because they told which values a category has; of the shape of `anchor`.
     """
 
     layout: Layout
     anchor: Ints
     design: Floats
     tested: NDArray[np.bool_]
+    told: Ints
 
     @cached_property
     def ends(self) -> Ints:
@@ -93,7 +95,8 @@ class Margins:
         before, now, design = reference[..., rows, :], current[..., rows, :], self.design[places]
         if not ordered:
             filled = max(self.layout.binnings[place].size for place in places)
-            return {False: Pair(before[..., :filled], now[..., :filled], design=design)}
+            before = before[..., :filled] - self.told[rows, :filled]
+            return {False: Pair(before, now[..., :filled], design=design)}
         fine, ends = Pair(before, now, self.spots[places], design), self.ends[places]
         below, within = fine.cumulative
         return {True: fine, False: Pair(coarse(below, ends), coarse(within, ends), design=design)}

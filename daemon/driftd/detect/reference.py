@@ -23,7 +23,7 @@ from driftd.profile import Layout, Profile, systematic
 from driftd.profile.binning import Floats, Ints
 from driftd.profile.codec import pack, unpack
 from driftd.profile.features import Column, Feature
-from driftd.profile.sample import first_half, skipped
+from driftd.profile.sample import first_half, first_rows, skipped
 
 LEAST_EFFECTIVE_ROWS = 100
 MOVING = 0.01
@@ -46,6 +46,7 @@ class Reference:
         apart: Which features a person fixed thresholds for, so that they are no evidence of drift; and the model's losses.
         moving: Whether its own rows still drift from their first half to their second.
         score: The columns of which the model's losses are made.
+        told: Cells of the rows that told which values a category has, of categories of which these are not compared; None without any.
     """
 
     layout: Layout
@@ -58,6 +59,7 @@ class Reference:
     apart: NDArray[np.bool_]
     moving: bool = False
     score: Score | None = None
+    told: Ints | None = None
 
     @classmethod
     def build(
@@ -91,11 +93,24 @@ class Reference:
         moving = min(together, float(found.alike.min(initial=1.0)) * len(found.alike)) <= MOVING
         pairs = pair_design(layout, first, blocks, found.design)
         terms = term_design(layout, first, blocks)
-        return cls(layout, profile.cells, profile, found.design, pairs, terms, joint, fixed, moving, settings.score)
+        told = None
+        if len(layout.told):
+            told = np.zeros_like(profile.cells)
+            early = Profile.of(layout, first_rows(rows(), first_half(profile.rows)), 0)
+            told[layout.told] = early.cells[layout.told]
+        return cls(
+            layout, profile.cells, profile, found.design, pairs, terms, joint, fixed, moving, settings.score, told
+        )
 
     @cached_property
     def margins(self) -> Margins:
-        return Margins(self.layout, self.anchor, self.design, self.tested)
+        told = np.zeros_like(self.anchor) if self.told is None else self.told
+        return Margins(self.layout, self.anchor, self.design, self.tested, told)
+
+    @property
+    def compared(self) -> Profile:
+        """Counts of the rows that windows are compared with."""
+        return self.profile if self.told is None else replace(self.profile, cells=self.profile.cells - self.told)
 
     @cached_property
     def paired(self) -> Paired:
@@ -178,6 +193,7 @@ class Reference:
             "pair_design": self.pair_design,
             "term_design": self.term_design,
             **self.profile.arrays(),
+            **({} if self.told is None else {"told": self.told}),
         }
         for place, group in enumerate(self.joint.groups):
             arrays |= {
@@ -229,6 +245,7 @@ class Reference:
             np.array(header["apart"], bool),
             header["moving"],
             tuple(header["score"]) if header["score"] else None,
+            arrays.get("told"),
         )
 
 

@@ -162,6 +162,7 @@ class Terms:
     def _p_values(self, source: int, before: Ints, now: Ints, n: Floats, m: Floats, buckets: Ints) -> Floats:
         """Return two-sided p-values of some buckets of each block, shape (blocks, k), with their counts."""
         a, b, n, m = (side / self.design[source][buckets] for side in (before, now, n, m))
+        a, b = _rarer(a, b, n, m)
         return np.asarray(np.minimum(1.0, 2 * np.minimum(_more(a, b, n, m), _more(b, a, m, n))))
 
 
@@ -207,14 +208,22 @@ def _more(a: Floats, b: Floats, n: Floats, m: Floats) -> Floats:
     """Return how likely b of m rows or more are, where a of n were before: a binomial's tail, or that of the likelihood ratio."""
     share = np.clip(m / np.maximum(n + m, 1), 1e-12, 1 - 1e-12)
     exact = np.where(b > 0, betainc(np.maximum(b, 1e-9), a + 1, share), 1.0)
-    usual = chdtrc(1, 2 * log_ratio(a, b, n, m)) / 2
+    # counts go in steps of a row, a continuous law does not: half a row less is said (Yates 1934)
+    usual = chdtrc(1, 2 * log_ratio(a + 0.5, b - 0.5, n, m)) / 2
     return np.where(_large(a, b, n, m), np.where(b * n > a * m, usual, 1 - usual), exact)
 
 
 def _surprise(before: Ints, now: Ints, n: Floats, m: Floats, design: Floats) -> Floats:
     """Return about -log p of each bucket: a bound of a binomial's tail, or the likelihood ratio where counts are large."""
     a, b, n, m = before / design, now / design, n / design, m / design
+    a, b = _rarer(a, b, n, m)
     return np.where(_large(a, b, n, m), log_ratio(a, b, n, m), _present(a, b, n, m))
+
+
+def _rarer(a: Floats, b: Floats, n: Floats, m: Floats) -> tuple[Floats, Floats]:
+    """Return the rows with a term, or those without where they are fewer: what has few rows has an exact law."""
+    often = 2 * (a + b) > n + m
+    return np.where(often, n - a, a), np.where(often, m - b, b)
 
 
 def log_ratio(a: Floats, b: Floats, n: Floats, m: Floats) -> Floats:

@@ -113,22 +113,31 @@ class Values:
     Attributes:
         values: By falling count, at most LIMIT.
         others: Digests of the other values that the reference holds.
+        told: Whether the first half of the reference's rows told them, so that only the others may be compared: where values
+            are rare, rows have new ones without any drift, but none has those that told what is new.
     """
 
     values: tuple[str, ...]
     others: frozenset[int]
+    told: bool = False
     index: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
     LIMIT: ClassVar[int] = 250
+    RARE: ClassVar[int] = 5
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", {value: place for place, value in enumerate(self.values)})
 
     @classmethod
-    def fit(cls, counts: Mapping[str, int]) -> "Values":
+    def fit(cls, counts: Mapping[str, int], *, told: bool = False) -> "Values":
         """Choose the cells for the counted values of a reference."""
         ordered = sorted(counts, key=lambda value: (-counts[value], value))
-        return cls(tuple(ordered[: cls.LIMIT]), frozenset(map(digest, ordered[cls.LIMIT :])))
+        return cls(tuple(ordered[: cls.LIMIT]), frozenset(map(digest, ordered[cls.LIMIT :])), told)
+
+    @classmethod
+    def chosen(cls, counts: Mapping[str, int]) -> bool:
+        """Say whether which values have a cell is chance: some are rare, or there are too many."""
+        return len(counts) > cls.LIMIT or min(counts.values(), default=cls.RARE) < cls.RARE
 
     @property
     def size(self) -> int:
@@ -162,11 +171,11 @@ def binning_to_json(binning: Binning) -> dict[str, Any]:
     """Return plain data that `binning_from_json` reads without loss."""
     if isinstance(binning, Axis):
         return {"edges": [float(edge).hex() for edge in binning.edges]}
-    return {"values": list(binning.values), "others": sorted(binning.others)}
+    return {"values": list(binning.values), "others": sorted(binning.others), "told": binning.told}
 
 
 def binning_from_json(data: Mapping[str, Any]) -> Binning:
     """Read what `binning_to_json` wrote."""
     if "edges" in data:
         return Axis(np.array([float.fromhex(edge) for edge in data["edges"]]))
-    return Values(tuple(data["values"]), frozenset(data["others"]))
+    return Values(tuple(data["values"]), frozenset(data["others"]), data.get("told", False))

@@ -50,6 +50,8 @@ class Layout:
         columns: Sequence[Column],
         endless: Collection[str] = (),
         known_by: int | None = None,
+        *,
+        compared: bool = True,
     ) -> "Layout":
         """Fix the cells by rows of the reference, in their order of arrival.
 
@@ -58,6 +60,7 @@ class Layout:
             columns: What they are described as.
             endless: Columns of which no number is too large to be counted in a cell: the last one has room for all.
             known_by: How many of the rows say which terms are known, by default the first half. What is held out is fitted to the others.
+            compared: Whether rows are to be compared with these: values of a category are then told by the first half, too, where some are rare.
         """
         features = features_of(columns, labels_in(sample, columns))
         first = sample.num_rows // 2 if known_by is None else known_by
@@ -67,7 +70,8 @@ class Layout:
         binnings: list[Binning] = []
         skipped, notes = [], []
         for feature, values in zip(features, values_of_all, strict=True):
-            binning, skip, note = _recognise(feature, values, np.inf if feature.column in endless else FAR)
+            told = first if compared else sample.num_rows
+            binning, skip, note = _recognise(feature, values, np.inf if feature.column in endless else FAR, told)
             if feature.held_out:
                 skip, note = "held out", ""  # tested with the terms
             binnings.append(binning)
@@ -100,6 +104,11 @@ class Layout:
     def held_out(self) -> Ints:
         """Places of the features that the first rows of a reference say nothing about."""
         return np.array([i for i, f in enumerate(self.features) if f.held_out], dtype=np.int64)
+
+    @cached_property
+    def told(self) -> Ints:
+        """Places of the categories whose values the first rows of a reference told."""
+        return np.array([i for i, b in enumerate(self.binnings) if isinstance(b, Values) and b.told], dtype=np.int64)
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
@@ -199,7 +208,9 @@ def finite_of(values: Floats) -> Floats:
     return values if finite.all() else values[finite]
 
 
-def _recognise(feature: Feature, values: Numbers | pa.DictionaryArray, far: float) -> tuple[Binning, str, str]:
+def _recognise(
+    feature: Feature, values: Numbers | pa.DictionaryArray, far: float, first: int
+) -> tuple[Binning, str, str]:
     """Return the cells of one feature, why it is not tested or "", and a note."""
     if isinstance(values, Numbers):
         finite = finite_of(values.values)
@@ -209,8 +220,15 @@ def _recognise(feature: Feature, values: Numbers | pa.DictionaryArray, far: floa
             skip,
             note,
         )
-    counted = pc.value_counts(values).to_pylist()
-    counts = {each["values"]: each["counts"] for each in counted if each["values"] is not None}
+    counts = _counts(values)
     skip, note = category_trait(counts)
-    # the values of an identifier tell nothing and may be personal: none is kept
-    return Values.fit({} if skip else counts), skip, note
+    if skip:  # the values of an identifier tell nothing and may be personal: none is kept
+        return Values.fit({}), skip, note
+    if first < len(values) and Values.chosen(counts):
+        return Values.fit(_counts(values.slice(0, first)), told=True), skip, note
+    return Values.fit(counts), skip, note
+
+
+def _counts(values: pa.DictionaryArray) -> dict[str, int]:
+    counted = pc.value_counts(values).to_pylist()
+    return {each["values"]: each["counts"] for each in counted if each["values"] is not None}

@@ -34,6 +34,15 @@ def first_half(rows: int, limit: int = LIMIT) -> int:
     return -(-rows // stride) // 2 * stride
 
 
+def first_rows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield so many rows."""
+    for batch in batches:
+        if rows <= 0:
+            return
+        yield batch.slice(0, rows)
+        rows -= batch.num_rows
+
+
 def skipped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
     """Yield what comes after so many rows."""
     for batch in batches:

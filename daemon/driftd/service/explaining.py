@@ -67,7 +67,7 @@ def told(material: Material) -> list[dict[str, Any]]:
     current = Profile.empty(reference.layout)
     for window in material.windows:
         current = current.merge(Profile.from_bytes(window))
-    explained = explain(reference.layout, reference.profile, current, material.columns, _terms(material))
+    explained = explain(reference.layout, reference.compared, current, material.columns, _terms(material))
     return [each.to_json() for each in explained]
 
 

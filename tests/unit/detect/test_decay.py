@@ -88,6 +88,16 @@ def test_errors_have_an_exact_law() -> None:
     assert decay_p_values(now, before, 1.0)[0][0] == 1.0
 
 
+@pytest.mark.parametrize("share", [0.005, 0.02, 0.1])
+def test_losses_of_which_most_are_none_alarm_no_more_often_than_they_say(share) -> None:
+    """A good model's losses are 0 but for a few: their mean is that of a few rows, which is skewed."""
+    rng, level = np.random.default_rng(7), 2e-4
+    cells = np.array([1 - share, *np.full(8, share / 8)])
+    reference, current = (rng.multinomial(rows, cells, 100_000) for rows in (2000, 100))
+    p_values, _ = decay_p_values(reference, current, 1.0)
+    assert (p_values <= level).mean() <= 2 * level
+
+
 def test_a_reference_keeps_what_its_losses_are_made_of() -> None:
     rng = np.random.default_rng(4)
     first, schema = rows(rng, 500, 0.1)

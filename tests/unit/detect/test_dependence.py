@@ -45,3 +45,16 @@ def test_a_reference_that_moves_by_itself_is_worth_fewer_rows() -> None:
     assert reference.design[0] > 3
     assert reference.design[1] == 1.0
     assert reference.tested.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("within", [0.05, 0.1])
+def test_sessions_as_long_as_windows_are_seen_where_they_shift_the_level_alone(within) -> None:
+    """Of the two scores the second does not feel them; the mean of both would say half of it."""
+    true, found = 1 + 99 * within, []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        sessions = np.repeat(rng.normal(size=(100, 5)), 100, axis=0)
+        rows, schema = numbers(np.sqrt(within) * sessions + np.sqrt(1 - within) * rng.normal(size=(10_000, 5)))
+        settings = DriftSettings(window_rows=100)
+        found += Reference.build(lambda rows=rows: [rows], schema.columns, settings).design.tolist()
+    assert 0.75 * true < np.median(found) < 1.5 * true

@@ -125,6 +125,37 @@ def test_terms_that_come_in_bursts_are_worth_fewer_rows() -> None:
     assert again.to_bytes() == bursts.to_bytes()
 
 
+def test_new_words_that_come_in_bursts_are_worth_fewer_rows() -> None:
+    rng = np.random.default_rng(0)
+    plain = documents()(rng, 4000)
+    rates = np.repeat(rng.beta(0.5, 1.5, 20), 200)  # of rows with a new word, a session each
+    letters = np.array(list("xyzqvw"))
+    texts = [
+        f"{text} {''.join(rng.choice(letters, 9))}" if new else text
+        for text, new in zip(plain.column("text").to_pylist(), rng.random(4000) < rates, strict=True)
+    ]
+    rows = pa.RecordBatch.from_arrays([pa.array(texts), plain.column("entities")], ["text", "entities"])
+    bursts, steady = (Reference.build(lambda r=r: [r], DOCUMENTS, SETTINGS) for r in (rows, plain))
+    assert steady.terms.unseen_design.tolist() == [1.0, 1.0]
+    assert bursts.terms.unseen_design[0] > 20
+
+
+def test_a_word_of_all_rows_that_goes_from_a_tenth_is_sure() -> None:
+    def texts(rows: int, without: int) -> pa.RecordBatch:
+        plain = documents()(np.random.default_rng(rows), rows)
+        added = [text if i < without else f"{text} always" for i, text in enumerate(plain.column("text").to_pylist())]
+        return pa.RecordBatch.from_arrays([pa.array(added), plain.column("entities")], ["text", "entities"])
+
+    reference = Reference.build(lambda: [texts(2000, 0)], DOCUMENTS, SETTINGS)
+    found = [
+        Evidence.of(reference, Blocks.single(reference.profile, Profile.of(reference.layout, [texts(250, few)])), 0.02)
+        for few in (0, 25)
+    ]
+    quiet_p, gone_p = (float(each.terms.worth[0, 0]) for each in found)
+    assert quiet_p > 0.01
+    assert gone_p < 1e-10
+
+
 def test_a_change_of_words_alone_has_an_onset(quiet) -> None:
     rng = np.random.default_rng(4)
     draws = [documents()] * 6 + [documents(other_rates=0.3)] * 6

@@ -65,3 +65,14 @@ def test_a_new_category_has_its_exact_p_value() -> None:
 def test_one_empty_cell_does_not_decide_psi() -> None:
     outcome = statistic("psi")(Pair(np.array([500, 498, 2]), np.array([50, 50, 0])))
     assert outcome.value < 0.02
+
+
+@pytest.mark.parametrize("rows", [20, 50, 100])
+@pytest.mark.parametrize("share", [0.06, 0.1])
+def test_ranks_of_a_column_of_few_ones_reject_no_more_often_than_they_say(share, rows) -> None:
+    """Its scores stay below 4, and are skewed all the same."""
+    rng, level = np.random.default_rng(11), 2e-5
+    ones = np.stack([rng.binomial(size, share, 400_000) for size in (2000, rows)])
+    reference, current = (np.stack([size - own, own], -1) for size, own in zip((2000, rows), ones, strict=True))
+    p_values = statistic("rank")(Pair(reference, current)).p_value
+    assert (p_values <= level).sum() <= 2 * level * len(p_values) + 4 * np.sqrt(level * len(p_values))
