@@ -39,7 +39,11 @@ def mixed(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     return np.take_along_axis(table, (np.arange(columns) % 4)[None, None, :], 0)[0]
 
 
-TIED_SHARE = 0.9
+TIED_SHARE, ONES = 0.9, 0.08
+SESSION, ALIKE = 100, 0.05  # rows of a session, and the correlation of two of its rows
+VALUES = 1000
+ZIPF = 1 / np.arange(1, VALUES + 1) ** 1.2
+CATEGORIES = "zipf"  # columns of many values, of which most are rare
 TEXTS = "texts"  # a column of documents and one of their entities
 CHUNK = 2000
 
@@ -51,6 +55,12 @@ FAMILIES: dict[str, Draw] = {
         rng.random((rows, columns)) < TIED_SHARE, 0.0, rng.lognormal(size=(rows, columns))
     ),
     "mixed": mixed,
+    "ones": lambda rng, rows, columns: (rng.random((rows, columns)) < ONES).astype(float),
+    CATEGORIES: lambda rng, rows, columns: rng.choice(VALUES, (rows, columns), p=ZIPF / ZIPF.sum()),
+    "sessions": lambda rng, rows, columns: (
+        np.sqrt(ALIKE) * np.repeat(rng.normal(size=(-(-rows // SESSION), columns)), SESSION, axis=0)[:rows]
+        + np.sqrt(1 - ALIKE) * rng.normal(size=(rows, columns))
+    ),
     "ar-0.5": ar(0.5),
     "ar-0.9": ar(0.9),
 }
@@ -58,11 +68,16 @@ FAMILIES: dict[str, Draw] = {
 
 def batches(draw: Draw, columns: int, rows: int, seed: int) -> Iterator[pa.RecordBatch]:
     rng = np.random.default_rng(seed)
-    names = [f"c{i}" for i in range(columns)]
+    names, values = [f"c{i}" for i in range(columns)], pa.array([f"v{i}" for i in range(VALUES)])
     chunk = 200_000 // columns
     for first in range(0, rows, chunk):
         table = draw(rng, min(chunk, rows - first), columns)
-        yield pa.RecordBatch.from_arrays([pa.array(column) for column in table.T], names)
+        if np.issubdtype(table.dtype, np.integer):
+            yield pa.RecordBatch.from_arrays(
+                [pa.DictionaryArray.from_arrays(pa.array(column, pa.int32()), values) for column in table.T], names
+            )
+        else:
+            yield pa.RecordBatch.from_arrays([pa.array(column) for column in table.T], names)
 
 
 def texts(rows: int, seed: int) -> Iterator[pa.RecordBatch]:
@@ -74,7 +89,8 @@ def texts(rows: int, seed: int) -> Iterator[pa.RecordBatch]:
 def case(family: str, columns: int, reference: int, args: argparse.Namespace) -> tuple[int, int]:
     """Return alarms and windows that were judged."""
     settings = DriftSettings(args.rows, max(10_000, reference), args.budget)
-    schema = DOCUMENTS if family == TEXTS else [Column(f"c{i}", Kind.NUMERIC) for i in range(columns)]
+    kind = Kind.CATEGORICAL if family == CATEGORIES else Kind.NUMERIC
+    schema = DOCUMENTS if family == TEXTS else [Column(f"c{i}", kind) for i in range(columns)]
     alarms = judged = 0
     for seed in range(args.streams):
         rows = reference + args.windows * args.rows

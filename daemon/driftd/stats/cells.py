@@ -12,12 +12,13 @@ class LargestCell:
     that cell's share, between 0 and 1.
 
     When to use: changes that live in one cell out of many, where sums over cells drown them. Also the exact test of
-    unseen values: a cell that the reference never filled.
+    unseen values: a cell that the compared rows of the reference hardly fill.
 
     Law: given both counts together the current one is hypergeometric, and the binomial with share m / (n + m) that is
-    used here has the heavier tails; so the p-value is valid in every sample size.
+    used here has the heavier tails beyond the mean; so the p-value is valid in every sample size.
 
-    Source: Przyborowski & Wilenski 1940 (conditional test of two Poisson rates); Bonferroni over cells.
+    Source: Przyborowski & Wilenski 1940 (conditional test of two Poisson rates); Hoeffding 1956 and Vatutin & Mikhailov
+    1982 (the hypergeometric is a sum of independent indicators); Bonferroni over cells.
     """
 
     name = "cell"

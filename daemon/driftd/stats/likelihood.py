@@ -28,12 +28,13 @@ class ChiSquared:
     """Pearson's chi-squared of homogeneity over the cells, rare cells pooled.
 
     Definition: X² = n m / (n + m)-weighted squared differences of the shares over the pooled share, divided by the
-    design effect; the value is Cramér's V = sqrt(X² / (n + m)), between 0 and 1.
+    design effect; the value is Cramér's V = sqrt(X² / (n + m)) of the undivided X², between 0 and 1.
 
     When to use: categories, and numeric columns in coarse cells. The evidence of windows uses G, whose tail holds for
     rare cells as well.
 
-    Law: chi-squared with (cells - 1) degrees of freedom once every expected count is 5 or more, which pooling sees to.
+    Law: chi-squared with (cells - 1) degrees of freedom once every expected count is 5 or more, which pooling mostly
+    sees to; the pool itself may have fewer.
 
     Source: Pearson 1900; Cochran, Some methods for strengthening the common chi-squared tests, 1954; Rao & Scott 1981
     for the division by the design effect.
