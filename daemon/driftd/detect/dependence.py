@@ -94,8 +94,8 @@ def dependence(layout: Layout, anchor: Ints, codes: Ints, blocks: Ints) -> Depen
         found.design[place] = design_effect(series, blocks, features)
         found.steady[place] = design_effect(without_trend(series), blocks, features)
         if layout.features[place].held_out:
-            # where rows come again nothing in them is unseen: that is a trend, and only more than before is evidence
-            found.design[place] = found.steady[place]
+            # where rows come again nothing in them is unseen: it falls, and only more than before is evidence
+            found.design[place] = design_effect(without_fall(series[:1]), blocks, features)
             continue
         between, within = block_sums(series, blocks)
         found.alike[place] = float(chdtrc(len(series), float(between.sum()) / found.steady[place]))
@@ -130,6 +130,13 @@ def without_trend(series: Floats) -> Floats:
     time = np.linspace(-1, 1, series.shape[1])
     slope = series @ time / (time @ time)
     return np.asarray(series - slope[:, None] * time)
+
+
+def without_fall(series: Floats) -> Floats:
+    """Return series, shape (scores, rows), less what fits them best of all that never rises (isotonic regression)."""
+    from scipy.optimize import isotonic_regression  # it takes long to import
+
+    return np.array([each - isotonic_regression(each, increasing=False).x for each in series])
 
 
 def overdispersion(squares: float, degrees: int, family: int = 1) -> float:
