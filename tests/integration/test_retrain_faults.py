@@ -128,6 +128,31 @@ def test_a_branch_that_a_person_moved_is_not_overwritten(with_models):
     assert kinds.answer((2, 2), 2).state is RunState.PROMOTED
 
 
+@pytest.mark.parametrize("rows", ["all", "regime"])
+def test_a_run_goes_on_without_the_windows_whose_files_are_gone_and_names_them(with_models, rows):
+    kinds = with_models(1, {"retrain": {"rows": rows}})
+    for number in range(1, 6):
+        kinds.arrive(number, "cd")
+    processed = kinds.state_dir / "processed"
+    for number in (1, 3):
+        (processed / f"{number}.csv").rename(processed / f"{number}.away")
+    run = kinds.answer((1, 4), 2)
+    assert run.state is RunState.PROMOTED, run.error
+    assert "without the windows whose files are gone: 1, 3" in kinds.log(run.id)
+    windows = tables.windows.all(kinds.journal, order="number")
+    assert [window.batch is not None for window in windows] == [False, True, False, True, False]
+    assert (windows[1].batch, windows[1].rows) == (windows[3].batch, 40)
+    with (kinds.layout.batches / windows[1].batch).open() as batch:
+        assert len(batch.readlines()) == 1 + 80
+    (processed / "3.away").rename(processed / "3.csv")
+    run = kinds.answer((1, 5), 5)
+    assert run.state is RunState.KEPT, run.error
+    assert "whose files are gone: 1\n" in kinds.log(run.id)
+    (processed / "5.csv").unlink()
+    run = kinds.answer((5, 5), 5)
+    assert (run.state, run.error) == (RunState.FAILED, "the files of windows 5 to 5 are gone (put them back)")
+
+
 def test_a_stage_that_fails_ends_the_run_with_its_words_in_the_log(with_models):
     kinds = with_models(1)
     repository = kinds.repository

@@ -10,7 +10,7 @@ from driftd.detect.crossing import choose
 from driftd.journal import Journal, tables
 from driftd.journal.files import write_file
 from driftd.journal.records import Incident
-from driftd.journal.spans import held_against, spans_of
+from driftd.journal.spans import held_against, spans_of, still_there
 from driftd.projects import incidents
 from driftd.projects.labels import FRESH, Labels
 from driftd.readers import Schema
@@ -65,6 +65,7 @@ class ToLabel:
         effects = {c["name"]: c["effect"] for c in incident.detail["verdict"]["columns"] if c["drift"]}
         fresh = tables.windows.all(self.journal, FRESH, self.name, onset, order="number")
         before = held_against(self.journal, self.name, reference_id, onset, BEFORE)
+        before, fresh = (still_there(self.journal, windows) for windows in (before, fresh))
         return self.runner.executor.submit(
             choose, reference, effects, spans_of(self.journal, before), spans_of(self.journal, fresh, layout.labels),
             Schema.from_json(tables.projects.get(self.journal, self.name).columns or []), self.labels.known, self.most,

@@ -1,5 +1,6 @@
 """How a run ends in the journal: each end is one write."""
 
+import json
 from typing import Any
 
 from driftd.journal import Journal, references, seasons, tables
@@ -9,6 +10,11 @@ from driftd.retrain.context import Context
 from driftd.retrain.hooks import queue
 
 ALARMED = "project = ? AND state <> 'closed' AND kind IN ('drift', 'label-drift', 'score')"
+
+IN_BATCH = (
+    "project = ? AND number BETWEEN ? AND ? AND batch IS NULL AND state <> 'held'"
+    " AND number NOT IN (SELECT value FROM json_each(?))"
+)
 
 
 def fail(journal: Journal, run: Run, error: str) -> None:
@@ -61,8 +67,8 @@ def promote(ctx: Context) -> None:
         if not first:
             probation.begin(ctx, model, ctx.results["prepare"]["champion"]["id"])
         for batch in ctx.results.get("snapshot", {}).get("batches", ()):
-            where = "project = ? AND number BETWEEN ? AND ? AND batch IS NULL AND state <> 'held'"
-            tables.windows.set(journal, where, run.project, *batch["windows"], batch=batch["name"])
+            gone = json.dumps(batch.get("gone", []))
+            tables.windows.set(journal, IN_BATCH, run.project, *batch["windows"], gone, batch=batch["name"])
         decision = ctx.results.get("decide")
         _promoted(ctx, now, decision, decision["sentence"] if decision else f"{names['version']} is the first model.")
     ctx.log.line(f"{names['version']} is in production")

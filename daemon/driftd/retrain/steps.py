@@ -7,6 +7,7 @@ from typing import Any
 from driftd.errors import DataError, OperationError, RefusedError, RepositoryError
 from driftd.journal import tables
 from driftd.journal.records import Window
+from driftd.journal.spans import still_there
 from driftd.retrain import batches, dataset, objects, restoring, scoring, training_rows
 from driftd.retrain.context import Context, champion, metric_files
 from driftd.retrain.decide import decide as decided
@@ -172,22 +173,31 @@ def _windows(ctx: Context) -> list[Window]:
 
 
 def write_batches(ctx: Context, like: str) -> list[dict[str, Any]]:
-    """Write the labelled rows of the run's windows, in the form of the file `like`."""
+    """Write the labelled rows of the run's windows, in the form of the file `like`; of those whose files are still there."""
     windows = _windows(ctx)
     border = ctx.run.plan.get("regime_from")
+    there = still_there(ctx.journal, windows)
+    gone = sorted({window.number for window in windows} - {window.number for window in there})
+    if gone:
+        ctx.log.line(f"  without the windows whose files are gone: {', '.join(map(str, gone))}")
     written = []
-    for part in batches.parts(windows, border):
+    for part in batches.parts(there, border):
         made = training_rows.write_windows(ctx, part, like)
         if made is not None:
             written.append({
                 "name": made.name, "rows": made.rows, "unlabelled": made.unlabelled,
                 "windows": [part[0].number, part[-1].number],
+                "gone": [number for number in gone if part[0].number < number < part[-1].number],
                 "new_regime": border is not None and part[0].number >= border,
             })  # fmt: skip
-    if windows and not written:
+    if windows and not there and border is not None:
+        raise DataError(
+            f"the files of windows {windows[0].number} to {windows[-1].number} are gone", remedy="put them back"
+        )
+    if there and not written:
         _, labels = training_rows.columns(ctx)
         raise DataError(
-            f"none of the rows of windows {windows[0].number} to {windows[-1].number} has labels ({', '.join(labels)})",
+            f"none of the rows of windows {there[0].number} to {there[-1].number} has labels ({', '.join(labels)})",
             remedy="deliver them with labels",
         )
     return written

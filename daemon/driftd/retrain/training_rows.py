@@ -101,7 +101,12 @@ class _Listed:
 def _listed(ctx: Context, data: Dataset, new: Sequence[dict[str, Any]]) -> list[_Listed]:
     """Return the windows of earlier promotions and of the run; for a single file not those that the base descends from."""
     inside = set() if data.folder else _inside(ctx)
-    made = {number: each["name"] for each in new for number in range(each["windows"][0], each["windows"][1] + 1)}
+    made = {
+        number: each["name"]
+        for each in new
+        for number in range(each["windows"][0], each["windows"][1] + 1)
+        if number not in each["gone"]
+    }
     found = []
     for row in ctx.journal.rows(IN_BATCHES, ctx.project):
         batch = row["batch"] or made.get(row["number"])
