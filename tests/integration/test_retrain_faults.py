@@ -1,5 +1,6 @@
 """What is in the way of a run: repositories of other shapes, lost data, broken stages, people."""
 
+import errno
 import shutil
 import threading
 import time
@@ -10,7 +11,7 @@ import pytest
 from driftd.errors import RepositoryError
 from driftd.journal import tables
 from driftd.journal.records import RunState
-from driftd.retrain import approval
+from driftd.retrain import approval, publish, runner, served
 from driftd.retrain.environment import environment
 from driftd.retrain.worktree import Repository
 from support.project import make_project, tool, write_rows
@@ -269,6 +270,38 @@ def test_what_the_cache_loses_during_a_run_is_put_back(with_models):
     tool(repository, "git", "switch", "-q", "-d", "kinds@v2.0.0")
     tool(repository, "dvc", "checkout", "-q")
     assert (repository / "model" / "map.json").read_bytes() == kinds.served()["map.json"]
+
+
+def test_a_run_whose_commit_others_see_goes_on_where_its_pointer_cannot_be_set_at_first(with_models, monkeypatch):
+    kinds = with_models(1)
+    before = kinds.layout.current.readlink()
+    kinds.arrive(1, "cd")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runner, "RETRY", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(publish, "point_link", full)
+        run = kinds.answer((1, 1), 1)
+    assert (run.state, kinds.layout.current.readlink()) == (RunState.RUNNING, before)
+    assert "No space left on device" in run.error
+    run = kinds.execute(run.id)
+    assert (run.state, run.error, kinds.layout.current.readlink().name) == (RunState.PROMOTED, None, "v2.0.0")
+
+
+def test_served_copies_that_cannot_be_removed_fail_neither_a_promotion_nor_a_rollback(with_models, monkeypatch):
+    kinds = with_models(1)
+    kinds.arrive(1, "cd")
+
+    def busy(*_):
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(served, "clean", busy)
+    run = kinds.answer((1, 1), 1)
+    assert (run.state, run.error, kinds.layout.current.readlink().name) == (RunState.PROMOTED, None, "v2.0.0")
+    assert "Device or resource busy" in kinds.log(run.id)
+    assert kinds.runner.roll_back(None).cause == "rollback"
 
 
 def test_settings_of_dvc_hold_in_a_worktree_too(repository, tmp_path):

@@ -37,10 +37,10 @@ def settled(ctx: Context) -> bool:
         return True
     if decision["verdict"] == "roll-back" or _approved(ctx):
         return False
+    ctx.log.line("waits for `driftd approve` or `driftd reject`")
     with journal.write():
         tables.runs.set(journal, "id = ?", run.id, state=RunState.WAITING, decision=decision)
         journal.emit("run-waiting", project=run.project, subject=run.id, sentence=decision["sentence"])
-    ctx.log.line("waits for `driftd approve` or `driftd reject`")
     return True
 
 
@@ -99,7 +99,14 @@ def roll_back(ctx: Context) -> None:
         if tables.incidents.first(journal, ALARMED, ctx.project) is None:  # else a further regime is being answered
             bring_back(journal, model)
         tables.runs.set(
-            journal, "id = ?", run.id, state=RunState.ROLLED_BACK, step=None, ended_at=now, decision=decision
+            journal,
+            "id = ?",
+            run.id,
+            state=RunState.ROLLED_BACK,
+            step=None,
+            error=None,
+            ended_at=now,
+            decision=decision,
         )
         journal.emit(
             "run-rolled-back", project=ctx.project, subject=run.id, version=model.version, sentence=decision["sentence"]
@@ -134,7 +141,7 @@ def assign(ctx: Context, model: Model, number: int, cause: str, at: float) -> in
 def _promoted(ctx: Context, now: float, decision: dict[str, Any] | None, sentence: str) -> None:
     said = (ctx.run.decision or {}).get("approval")
     tables.runs.set(
-        ctx.journal, "id = ?", ctx.run.id, state=RunState.PROMOTED, step=None, ended_at=now,
+        ctx.journal, "id = ?", ctx.run.id, state=RunState.PROMOTED, step=None, error=None, ended_at=now,
         decision={**decision, **({"approval": said} if said else {})} if decision else None,
     )  # fmt: skip
     version = ctx.results["number"]["version"]
@@ -167,4 +174,7 @@ def clean(ctx: Context) -> None:
         " GROUP BY models.id ORDER BY max(number) DESC LIMIT ?"
     )
     rows = ctx.journal.rows(query, ctx.project, max(keep, 2))  # the champion and the one before always stay
-    served.clean(ctx.layout.models, [row["version"] for row in rows])
+    try:
+        served.clean(ctx.layout.models, [row["version"] for row in rows])
+    except OSError as error:  # the next promotion tries again
+        ctx.log.line(f"  served copies that are not needed any more stay: {error}")

@@ -1,9 +1,11 @@
 """A run as a state machine: named steps, each with its result in the journal, from the first that has none to the end."""
 
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Any
 
 from driftd.config import Project
@@ -65,6 +67,9 @@ OTHERS = {  # by cause; any other run is an ANSWER
 }
 
 
+RETRY = 5.0  # seconds before a published run whose end has failed goes on
+
+
 class Runner:
     """Executes the runs of one project, and rolls back."""
 
@@ -96,10 +101,28 @@ class Runner:
             self._steps(self._context(run, log, stop), stop)
         except Stopped:
             log.line("stopped; it goes on from this step")
-        except DriftdError as error:
-            self._fail(run, log, error.message + (f" ({error.remedy})" if error.remedy else ""))
-        except OSError as error:
-            self._fail(run, log, str(error))
+        except (DriftdError, OSError, sqlite3.Error) as error:
+            said = _said(error)
+            if self._published(run):
+                self._delay(run, log, said, stop)
+            elif isinstance(error, sqlite3.Error):
+                raise
+            else:
+                self._fail(run, log, said)
+
+    def _published(self, run: Run) -> bool:
+        """Return whether others may see what a run has made: from the commit on it does not fail any more."""
+        done = tables.steps.first(self.journal, "run_id = ? AND name = 'commit'", run.id)
+        return done is not None and done.result is not None
+
+    def _delay(self, run: Run, log: RunLog, said: str, stop: threading.Event) -> None:
+        """Let a published run go on in a moment; what fails behind its end is no longer its own."""
+        with suppress(OSError):
+            log.line(f"  {said}")
+        if tables.runs.get(self.journal, run.id).ended_at is None:
+            with self.journal.write():
+                tables.runs.set(self.journal, "id = ?", run.id, error=said)
+            stop.wait(RETRY)
 
     def _fail(self, run: Run, log: RunLog, said: str) -> None:
         """End a run; where the disk is full, without what it has left in its worktrees, so that journal and log can be written."""
@@ -212,3 +235,9 @@ class Runner:
             tables.steps.set(self.journal, "run_id = ? AND name = ?", run.id, name, ended_at=now, result=result)
             started = tables.steps.all(self.journal, "run_id = ? AND name = ?", run.id, name)[0].started_at
             self.journal.emit("run-step", project=self.name, subject=run.id, step=name, seconds=now - started)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, DriftdError):
+        return error.message + (f" ({error.remedy})" if error.remedy else "")
+    return str(error)
