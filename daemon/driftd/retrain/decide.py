@@ -34,6 +34,8 @@ def decide(
                 f"the {who}'s scores have no {metric}",
                 remedy=f"set promote.metric to one of: {', '.join(sorted(scores)) or 'none was written'}",
             )
+    for guard in settings.guards:
+        _refuse_empty(guard, {**champion, **candidate}, compared)
     old, new = champion[metric], candidate[metric]
     gain, interval = _gain(settings, new - old, compared)
     regimes = _regimes(compared)
@@ -173,6 +175,22 @@ def _regimes(compared: Mapping[str, Any] | None) -> dict[str, dict[str, float]]:
             scores[f"{REGIMES}:{name}"] = part[side]
             scores |= {f"{REGIMES}:{name}.{label}": each[side] for label, each in part["by_label"].items()}
     return found
+
+
+def _refuse_empty(guard: Guard, scores: Mapping[str, float], compared: Mapping[str, Any] | None) -> None:
+    """Refuse a guard that names no score of either model: it would guard nothing, and nobody would see that."""
+    wanted = Metric.parse(guard.metric)
+    if wanted.file == REGIMES:
+        if compared is None:
+            raise RepositoryError(
+                f"the guard {guard.metric} needs per-row results, and there are none",
+                remedy="set promote.per_row, or leave the guard out",
+            )
+    elif not wanted.matching(scores):
+        raise RepositoryError(
+            f"the guard {guard.metric} names no score of either model",
+            remedy=f"let it match one of: {', '.join(sorted(scores))}",
+        )
 
 
 def _guard(guard: Guard, champion: Mapping[str, float], candidate: Mapping[str, float]) -> list[dict[str, Any]]:

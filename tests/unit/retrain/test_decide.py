@@ -57,6 +57,26 @@ def test_a_guarded_metric_that_the_candidate_lacks_breaks_the_guard():
     assert "scores.json:ZIP.f is missing" in found["sentence"]
 
 
+@pytest.mark.parametrize(
+    ("metric", "rows", "said"),
+    [
+        ("scores.json:*.ff", compared(), "names no score of either model"),
+        ("other.json:f", compared(), "names no score of either model"),
+        ("regimes:older", None, "needs per-row results"),
+    ],
+)
+def test_a_guard_that_guards_nothing_is_refused(metric, rows, said):
+    guarded = settings(guards=(Guard(metric=metric, max_drop=0.0),))
+    with pytest.raises(RepositoryError, match=said):
+        decide(guarded, {METRIC: 0.5, "scores.json:ZIP.f": 0.9}, {METRIC: 0.9, "scores.json:ZIP.f": 0.1}, rows)
+
+
+def test_a_guarded_metric_that_only_the_candidate_has_breaks_nothing():
+    guarded = settings(guards=(Guard(metric="scores.json:ZIP.f", max_drop=0.0),))
+    found = decide(guarded, {METRIC: 0.5}, {METRIC: 0.9, "scores.json:ZIP.f": 0.1}, compared())
+    assert (found["verdict"], found["guards"]) == ("promote", [])
+
+
 def test_a_guard_can_watch_an_older_regime():
     regimes = {
         "older": {"rows": 50, "champion": 0.99, "candidate": 0.9, "by_label": {}},
