@@ -1,5 +1,7 @@
 """Answers what people asked for with a command; the answer stands in the row of the request."""
 
+import logging
+import sqlite3
 from typing import TYPE_CHECKING
 
 from driftd.errors import DriftdError, RefusedError
@@ -13,6 +15,9 @@ from driftd.retrain.runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+logger = logging.getLogger(__name__)
 
 
 class Answers:
@@ -51,6 +56,11 @@ class Answers:
                 message, state = str(error), RequestState.REFUSED
             except KeyError as error:
                 message, state = f"nothing here is called {error}", RequestState.REFUSED
+            except sqlite3.Error:  # the journal cannot be had now: it is answered when it can
+                raise
+            except Exception as error:  # a request that nobody can answer must not keep later ones waiting
+                logger.exception("request %d cannot be answered", request.id)
+                message, state = f"it cannot be answered: {error!r}", RequestState.REFUSED
             with self.journal.write():
                 tables.requests.set(
                     self.journal, "id = ?", request.id,

@@ -50,7 +50,12 @@ def create_app(
             *actions.PAGES,
         ],
         middleware=[Middleware(Guard)],
-        exception_handlers={HTTPException: _failed, UsageError: _unknown, Exception: _broken},
+        exception_handlers={
+            HTTPException: _failed,
+            UsageError: _unknown,
+            OverflowError: _too_large,
+            Exception: _broken,
+        },
     )
     app.state.journal = Journal.read_only(journal)
     app.state.registry = registry
@@ -83,6 +88,10 @@ def _failed(request: Request, error: Exception) -> Response:
 
 def _unknown(request: Request, error: Exception) -> Response:
     return _say(request, 404, str(error))
+
+
+def _too_large(request: Request, error: Exception) -> Response:  # noqa: ARG001  # SQLite's words tell nobody anything
+    return _say(request, 404, "there is nothing of so large a number")
 
 
 def _broken(request: Request, error: Exception) -> Response:

@@ -1,5 +1,7 @@
 """What people ask for is answered, whatever comes of it."""
 
+import sqlite3
+
 import pytest
 
 from driftd.journal import tables
@@ -47,6 +49,32 @@ def test_a_file_that_cannot_be_had_refuses_the_request_and_is_named(kinds):
     answered = ask(kinds, "reject", run=waiting(kinds), by="ada")
     assert answered.state is RequestState.REFUSED
     assert str(kinds.layout.to_label) in answered.answer["message"]
+
+
+def test_a_request_that_nobody_can_answer_is_refused_and_holds_none_up(kinds):
+    with kinds.journal.write():
+        strange = tables.requests.add(
+            kinds.journal, project=kinds.name, kind="approve", arguments={"run": 2**63}, state=RequestState.WAITING,
+            created_at=kinds.clock(),
+        )  # fmt: skip
+    answered = ask(kinds, "pause")
+    assert (answered.state, tables.projects.get(kinds.journal, kinds.name).state) == (
+        RequestState.DONE,
+        ProjectState.PAUSED,
+    )
+    refused = tables.requests.get(kinds.journal, strange)
+    assert (refused.state, "OverflowError" in refused.answer["message"]) == (RequestState.REFUSED, True)
+
+
+def test_a_journal_that_cannot_be_read_leaves_a_request_to_be_answered_later(kinds, monkeypatch):
+    def busy(*_):
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(kinds.runner, "roll_back", busy)
+    with pytest.raises(sqlite3.OperationalError):
+        ask(kinds, "rollback")
+    [request] = tables.requests.all(kinds.journal)
+    assert request.state is RequestState.WAITING
 
 
 def test_an_incident_that_is_dismissed_takes_the_run_that_waits_with_it(kinds):
