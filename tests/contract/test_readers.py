@@ -333,6 +333,19 @@ def test_a_row_of_other_bytes_and_the_wrong_number_of_cells_is_one_bad_row(tmp_p
     ]
 
 
+@columnar
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.CATEGORICAL])
+def test_text_of_a_columnar_file_that_is_not_utf8_refuses_it(form, kind, tmp_path):
+    schema = Schema((Column("name", kind),))
+    path = str(tmp_path / f"rows{form.suffix}")
+    names = pa.array(["Zoe", "Chlo!"])
+    write(path, schema, [pa.record_batch({"name": names if kind is Kind.TEXT else names.dictionary_encode()})])
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content.replace(b"Chlo!", b"Chlo\xe9"))
+    with pytest.raises(UnreadableFileError, match="Invalid UTF8"):
+        inspect(path, schema, max_bad_ratio=0.9)
+
+
 @plain
 def test_a_byte_order_mark_is_passed_over(form, tmp_path):
     path = Path(form.make(tmp_path, form.rows(20)))

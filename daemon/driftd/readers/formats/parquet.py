@@ -36,6 +36,7 @@ def blocks(path: str, name: Name, schema: Schema | None, start: Mark | None = No
             for group in range(mark.at, file.num_row_groups):
                 line = mark.line
                 for batch in file.iter_batches(columnar.ROWS, row_groups=[group], columns=wanted):
+                    batch.validate(full=True)  # pyarrow hands on bytes that are no UTF-8 as text
                     yield columnar.block(batch, line, source.Mark(group, mark.line))
                     line += batch.num_rows
                 mark = source.Mark(group + 1, line)
