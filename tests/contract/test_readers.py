@@ -333,6 +333,17 @@ def test_a_row_of_other_bytes_and_the_wrong_number_of_cells_is_one_bad_row(tmp_p
     ]
 
 
+def test_a_null_in_a_dictionary_is_null(tmp_path):
+    path = str(tmp_path / "rows.arrow")
+    names = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 2], pa.int32()), pa.array(["a", None, "b"]))
+    with pa.ipc.new_file(path, pa.schema({"name": names.type})) as file:
+        file.write_batch(pa.record_batch({"name": names}))
+    (batch,) = read(path, Schema((Column("name", Kind.CATEGORICAL),)))
+    found = batch.rows.column("name")
+    assert found.to_pylist() == ["a", None, None, "b"]
+    assert (found.null_count, found.dictionary.null_count) == (2, 0)
+
+
 @columnar
 @pytest.mark.parametrize("kind", [Kind.TEXT, Kind.CATEGORICAL])
 def test_text_of_a_columnar_file_that_is_not_utf8_refuses_it(form, kind, tmp_path):

@@ -85,6 +85,9 @@ def convert(values: pa.Array, kind: Kind) -> tuple[pa.Array, Bad]:
     if kind is Kind.VECTOR and not is_text(values.type) and not pa.types.is_null(values.type):
         # nothing can be said of no numbers
         values = pc.if_else(pc.equal(pc.list_value_length(values), 0), None, values)
+    if pa.types.is_dictionary(values.type) and values.dictionary.null_count:
+        # a null may also stand in the dictionary, where nobody looks for it
+        values = values.cast(values.type.value_type)
     if values.type == ARROW[kind]:
         return values, {}
     if values.null_count == len(values):
