@@ -442,6 +442,19 @@ def test_a_span_that_a_file_no_longer_has_is_an_error(form, tmp_path):
         list(read_spans([Span(path, 20, 15)], form.schema))
 
 
+def test_rows_of_an_admitted_file_are_read_where_most_rows_around_them_are_bad(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "CHUNK", 1 << 14)
+    path = tmp_path / "rows.csv"
+    schema = Schema((Column("n", Kind.NUMERIC),))
+    cells = ["oops" if 10_000 <= i < 16_000 and i % 10 else str(i) for i in range(20_000)]
+    path.write_text("\n".join(["n", *cells]))
+    rows = inspect(str(path), schema, max_bad_ratio=0.3).rows
+    list(read_spans([Span(str(path), 0, rows)], schema))
+    spans = [Span(str(path), first, 100) for first in range(0, rows, 100)]
+    found = [row["n"] for batch in read_spans(spans, schema) for row in batch.to_pylist()]
+    assert found == [float(cell) for cell in cells if cell != "oops"]
+
+
 @forms
 def test_a_file_that_changed_is_read_from_its_start(form, tmp_path, monkeypatch):
     monkeypatch.setattr(source, "CHUNK", 500)

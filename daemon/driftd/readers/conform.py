@@ -61,6 +61,8 @@ class Conformer:
     schema: Schema
     sparse: bool = False
     extra: dict[str, None] = field(default_factory=dict)
+    whole: bool = True
+    """False where reading begins in the middle: what is left of a file says nothing of its columns."""
     _lacking: set[str] = field(default_factory=set)
     _tallies: dict[str, _Tally] = field(default_factory=dict)
 
@@ -75,7 +77,7 @@ class Conformer:
         self._lacking |= set(self.schema.names) if block.rows else block.lacking
         reasons: dict[int, str] = {}
         arrays = {column.name: self._column(column, block, reasons) for column in self.schema.columns}
-        for name in self.schema.names:
+        for name in self.schema.names if self.whole else ():
             self._judge(name, enough=ENOUGH)
         self._check_entities(arrays, reasons)
         rows = pa.RecordBatch.from_arrays(list(arrays.values()), schema=arrow_schema(self.schema))

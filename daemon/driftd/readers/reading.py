@@ -102,7 +102,7 @@ def _from(path: str, schema: Schema, first: int) -> Iterator[pa.RecordBatch]:
     name, form = format_of(path)
     marks = _marks_of(path, schema)
     rows, start = next(((rows, mark) for rows, mark in reversed(marks) if rows <= first), (0, None))
-    conformer = conform.Conformer(path, schema, form.SPARSE)
+    conformer = conform.Conformer(path, schema, form.SPARSE, whole=start is None)
     for block in form.blocks(path, name, schema, start):
         if not marks or (rows >= marks[-1][0] and block.mark.at > marks[-1][1].at):
             marks.append((rows, block.mark))
