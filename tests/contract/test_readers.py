@@ -33,6 +33,8 @@ from driftd.readers import (
     write,
 )
 from driftd.readers.cells import ARROW
+from driftd.readers.formats import delimited
+from driftd.readers.formats.careful import Records
 from support.forms import FORMS, LABELLED, TABLE, expected
 
 forms = pytest.mark.parametrize("form", FORMS, ids=str)
@@ -440,6 +442,16 @@ def test_a_span_that_a_file_no_longer_has_is_an_error(form, tmp_path):
     path = form.make(tmp_path, form.rows(30))
     with pytest.raises(DataError, match="5 rows fewer than when it was admitted"):
         list(read_spans([Span(path, 20, 15)], form.schema))
+
+
+def test_a_chunk_is_looked_through_once_for_the_lines_of_its_bad_rows(tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+    schema = Schema((Column("when", Kind.DATETIME),))
+    path.write_text("when\n" + "2024-01-01\nunknown\n2024-01-02\n" * 50)
+    made = []
+    monkeypatch.setattr(delimited, "Records", lambda *given: made.append(given) or Records(*given))
+    assert [each.line for each in bad(str(path), schema)] == list(range(3, 152, 3))
+    assert len(made) == 1
 
 
 def test_rows_of_an_admitted_file_are_read_where_most_rows_around_them_are_bad(tmp_path, monkeypatch):

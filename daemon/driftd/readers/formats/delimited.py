@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -154,7 +154,8 @@ class _Table:
         except pa.ArrowInvalid:
             return self._careful(chunk)
         columns = {name: _whole(table.column(name)) for name in self._wanted}
-        return self._block(columns, table.num_rows, lambda row: Records(self.delimiter, chunk).lines[row], chunk)
+        records = cache(lambda: Records(self.delimiter, chunk))  # only bad rows need it, and all of them the same
+        return self._block(columns, table.num_rows, lambda row: int(records().lines[row]), chunk)
 
     def _parse(self, chunk: Chunk) -> pa.Table:
         if chunk.last and chunk.count(b'"') % 2:
