@@ -45,7 +45,7 @@ def decide(
         for result in _guard(guard, {**champion, **regimes["champion"]}, {**candidate, **regimes["candidate"]})
     ]
     broken = [guard for guard in guards if not guard["holds"]]
-    better = (interval["lower"] if interval else gain) > settings.min_gain
+    better = (interval["lower"] if interval else gain) > settings.min_gain and not _too_few(compared)
     document = {
         "verdict": "promote" if better and not broken else "keep",
         "metric": metric,
@@ -168,6 +168,11 @@ def _gain(settings: Promote, plain: float, compared: Mapping[str, Any] | None) -
     return gain, {"lower": lower, "upper": upper, "confidence": compared["confidence"]}
 
 
+def _too_few(compared: Mapping[str, Any] | None) -> bool:
+    """Return whether so few rows cannot give the confidence: that all n of them favour one of two equal models has a chance of 2^-n."""
+    return compared is not None and 2.0 ** -compared["rows"]["shared"] > 1 - compared["confidence"]
+
+
 def _regimes(compared: Mapping[str, Any] | None) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {"champion": {}, "candidate": {}}
     for name, part in (compared["by_regime"] if compared else {}).items():
@@ -216,6 +221,8 @@ def _sentence(document: Mapping[str, Any], better: bool, broken: list[dict[str, 
     said = f"{change}{where}: {sure}"
     if document["verdict"] == "promote":
         return f"The candidate is better: {said}."
+    if not better and interval and interval["lower"] > document["min_gain"]:
+        return f"The champion stays: {said}, which so few rows cannot give."
     if not better:
         return f"The champion stays: {said}, where more than {document['min_gain']:g} is asked for."
     named = ", ".join(_broken(guard) for guard in broken)

@@ -29,6 +29,14 @@ def test_the_lower_bound_must_exceed_min_gain(lower, min_gain, verdict):
     assert found["method"] == "paired bootstrap"
 
 
+@pytest.mark.parametrize(("rows", "verdict"), [(1, "keep"), (4, "keep"), (5, "promote")])
+def test_rows_that_are_too_few_for_the_confidence_promote_nothing(rows, verdict):
+    counted = {"shared": rows, "champion": rows, "candidate": rows}
+    found = decide(settings(), {METRIC: 0.5}, {METRIC: 0.6}, compared(rows=counted))
+    assert found["verdict"] == verdict
+    assert ("which so few rows cannot give" in found["sentence"]) is (verdict == "keep")
+
+
 @pytest.mark.parametrize(("candidate", "verdict"), [(0.6, "promote"), (0.5, "keep"), (0.4, "keep")])
 def test_without_rows_the_plain_difference_decides_and_it_says_so(candidate, verdict):
     found = decide(settings(), {METRIC: 0.5}, {METRIC: candidate}, None)
