@@ -365,7 +365,7 @@ def decision(
     regimes = {"older": (471, 0.998, 0.999, {}), "new": (116, 0.312, 0.843, by_label)}
     return {
         "verdict": "promote", "metric": "scores.json:ents_f", "champion": champion, "candidate": candidate, "difference": gain,
-        "interval": interval, "bounds": bounds(champion, candidate, 0.016), "min_gain": 0.0, "guards": [guard("scores.json:StreetName.f", 0.831, 0.944)] if guards is None else guards,
+        "gain": gain, "better": "higher", "interval": interval, "bounds": bounds(champion, candidate, 0.016), "min_gain": 0.0, "guards": [guard("scores.json:StreetName.f", 0.831, 0.944)] if guards is None else guards,
         "method": "paired bootstrap", "rows": {"shared": 587, "champion": 587, "candidate": 587}, "by_label": by_label,
         "by_regime": {
             name: {"rows": rows, "champion": old, "candidate": new, "bounds": bounds(old, new, 0.03), "by_label": inner}

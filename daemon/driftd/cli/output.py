@@ -153,7 +153,9 @@ def between(bounds: Sequence[float] | None) -> str:
     return f"{bounds[0]:+.3f} and {bounds[1]:+.3f}" if bounds else ""
 
 
-def change(before: float | None, after: float | None) -> Text:
+def change(before: float | None, after: float | None, better: str = "higher") -> Text:
+    """Show a change, in green where it is for the better."""
     if before is None or after is None:
         return Text("")
-    return Text(f"{after - before:+.3f}", style="green" if after > before else "red" if after < before else "dim")
+    gain = before - after if better == "lower" else after - before
+    return Text(f"{after - before:+.3f}", style="green" if gain > 0 else "red" if gain < 0 else "dim")

@@ -119,7 +119,7 @@ def _show_scores(run: "RunView") -> None:
     rows = [
         (
             each.name, output.score(each.champion), output.score(each.candidate),
-            output.change(each.champion, each.candidate), output.between(each.bounds["difference"] if each.bounds else None),
+            output.change(each.champion, each.candidate, each.better), output.between(each.bounds["difference"] if each.bounds else None),
         )
         for each in run.scores
     ]  # fmt: skip

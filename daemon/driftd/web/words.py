@@ -51,9 +51,11 @@ def tone(new: float | None, old: float | None) -> str:
 
 
 def direction(pair: Pair) -> str:
-    """Return the word that colours a change of a score; one that may be none at all has no direction."""
+    """Return the word that colours a change of a score: "up" is for the better; one that may be none at all has no direction."""
     if pair.bounds and pair.bounds["difference"][0] <= 0 <= pair.bounds["difference"][1]:
         return "same"
+    if pair.better == "lower":
+        return tone(pair.champion, pair.candidate)
     return tone(pair.candidate, pair.champion)
 
 
@@ -95,12 +97,17 @@ def percent(value: float) -> str:
     return f"{value:.0%}"
 
 
+def sure(confidence: float) -> str:
+    """Say a confidence so that one below 1 does not read as 100%."""
+    return f"{confidence:.2%}".replace(".00%", "%")
+
+
 def count(value: int) -> str:
     """Group digits by thin spaces."""
     return f"{value:,}".replace(",", "\u202f")
 
 
 FILTERS = {
-    "ago": ago, "span": span, "stamp": stamp, "iso": iso, "score": score, "change": change, "tone": tone, "direction": direction, "percent": percent, "count": count,
+    "ago": ago, "span": span, "stamp": stamp, "iso": iso, "score": score, "change": change, "tone": tone, "direction": direction, "percent": percent, "sure": sure, "count": count,
     "share": share, "short": short, "size": size, "prose": prose, "capitalise": capitalise, "day": day,
 }  # fmt: skip

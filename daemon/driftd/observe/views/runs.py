@@ -24,6 +24,7 @@ class Pair(View, frozen=True, kw_only=True):
     bounds: dict[str, list[float]] | None = (
         None  # champion, candidate, difference: [lower, upper]; only with per-row results
     )
+    better: str = "higher"  # or "lower": which way of the score is the better one
 
 
 class RunView(View, frozen=True, kw_only=True):
@@ -100,10 +101,14 @@ def _scores(decision: dict[str, Any]) -> list[Pair]:
     parts = [(decision["metric"].partition(":")[2], decision)]
     parts += [(f"{name} regime", part) for name, part in decision.get("by_regime", {}).items()]
     parts += list(decision.get("by_label", {}).items())
+    better = decision.get("better", "higher")
     return [
-        Pair(name=name, champion=part["champion"], candidate=part["candidate"], bounds=_bounds(part.get("bounds")))
+        Pair(
+            name=name, champion=part["champion"], candidate=part["candidate"], bounds=_bounds(part.get("bounds")),
+            better=better,
+        )
         for name, part in parts
-    ]
+    ]  # fmt: skip
 
 
 def _bounds(said: dict[str, list[float | None]] | None) -> dict[str, list[float]] | None:
