@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import threading
 from typing import TYPE_CHECKING
 
 from driftd.errors import DriftdError, RefusedError
@@ -11,6 +12,7 @@ from driftd.journal.records import ProjectState, Request, RequestState, RunState
 from driftd.projects import alerts, incidents, quality
 from driftd.projects.dispatch import Dispatcher
 from driftd.retrain import approval
+from driftd.retrain.processes import Stopped
 from driftd.retrain.runner import Runner
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Answers:
         self.runner = runner
         self.intake = intake
         self.dispatch = dispatch
+        self.restoring = False  # a model is brought from the cache or a remote, within retrain.timeout
+        self._stop = threading.Event()
         self._kinds: dict[str, Callable[[Request], str]] = {
             "trigger": self._trigger,
             "pause": self._pause,
@@ -43,6 +47,10 @@ class Answers:
             "quarantine-drop": self._quarantine_drop,
         }
 
+    def stop(self) -> None:
+        """End a rollback that still brings its model; its request is answered after the next start."""
+        self._stop.set()
+
     def step(self) -> None:
         """Answer every request that waits, oldest first."""
         for request in tables.requests.all(
@@ -56,6 +64,8 @@ class Answers:
                 message, state = str(error), RequestState.REFUSED
             except KeyError as error:
                 message, state = f"nothing here is called {error}", RequestState.REFUSED
+            except Stopped:
+                return
             except sqlite3.Error:  # the journal cannot be had now: it is answered when it can
                 raise
             except Exception as error:  # a request that nobody can answer must not keep later ones waiting
@@ -101,7 +111,11 @@ class Answers:
         self.dispatch.call_off("called off, because a rollback was asked for")
         if self.dispatch.busy:
             raise RefusedError("a run is on its way", remedy="wait for its end")
-        assignment = self.runner.roll_back(request.arguments.get("to"))
+        self.restoring = True
+        try:
+            assignment = self.runner.roll_back(request.arguments.get("to"), self._stop)
+        finally:
+            self.restoring = False
         return f"{tables.models.get(self.journal, assignment.model_id).version} is in production again"
 
     def _collect(self, request: Request) -> str:

@@ -67,7 +67,9 @@ class ProjectLoop:
 
     @property
     def heartbeat(self) -> float:
-        """The monotonic time of the last sign of life, also from within a long scan."""
+        """The monotonic time of the last sign of life, also from within a long scan or a rollback that waits for a remote."""
+        if self._answers.restoring:
+            return time.monotonic()
         return max(self._alive, self._intake.heartbeat)
 
     @property
@@ -86,6 +88,7 @@ class ProjectLoop:
         self._stopping.set()
         self._wake.set()
         self._intake.stop()
+        self._answers.stop()
         ended = self.dispatch.stop(timeout)
         for part in (self._aftermath, self._scorings):
             ended = part.stop(max(0.0, deadline - time.monotonic())) and ended

@@ -133,10 +133,10 @@ class Runner:
         log.line(f"failed: {said}")
         finish.fail(self.journal, run, said)
 
-    def roll_back(self, version: str | None) -> Assignment:
+    def roll_back(self, version: str | None, stop: threading.Event | None = None) -> Assignment:
         """Put an older version (None: the one before) into production again."""
         log = RunLog(self.layout.root / "runs" / "rollback", self.clock)
-        return rollback.roll_back(self._context(self._aside("rollback"), log, threading.Event()), version)
+        return rollback.roll_back(self._context(self._aside("rollback"), log, stop or threading.Event()), version)
 
     def call(self, row: HookRow, hook: Hook, stop: threading.Event) -> None:
         """Call a hook once."""

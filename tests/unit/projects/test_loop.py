@@ -1,5 +1,7 @@
 """The loop of a project goes on where one of its steps cannot."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,6 +11,8 @@ from driftd.journal import Journal, tables
 from driftd.journal.layout import journal_path
 from driftd.journal.records import ProjectState, RequestState
 from driftd.projects.loop import ProjectLoop
+from driftd.retrain.processes import Stopped
+from driftd.service.health import HEARTBEAT_LIMIT, Health
 from support.project import write_rows
 
 COLUMNS = [
@@ -26,6 +30,30 @@ def journal(tmp_path):
         tables.projects.add(journal, name="kinds", state=ProjectState.ACTIVE, columns=COLUMNS, detail=detail)
     yield journal
     journal.close()
+
+
+def test_a_rollback_that_waits_for_a_remote_is_a_sign_of_life_and_can_be_stopped(journal, tmp_path, monkeypatch):
+    settings = Project.model_validate({"repository": tmp_path, "source": {"path": tmp_path / "incoming"}})
+    loop = ProjectLoop("kinds", settings, journal, tmp_path / "state", ThreadPoolExecutor(1))
+    began = threading.Event()
+
+    def pull(_version, stop):
+        loop._alive = loop._intake.admission.heartbeat = time.monotonic() - 2 * HEARTBEAT_LIMIT
+        began.set()
+        if stop.wait(20):
+            raise Stopped
+
+    monkeypatch.setattr(loop._runner, "roll_back", pull)
+    monkeypatch.setattr(loop._runner, "clean_up", lambda: None)
+    with journal.write():
+        request = tables.requests.add(
+            journal, project="kinds", kind="rollback", arguments={}, state=RequestState.WAITING, created_at=1.0
+        )
+    loop.start()
+    assert began.wait(10)
+    assert Health(journal, lambda: [loop]).fresh()
+    assert loop.stop(10)
+    assert tables.requests.get(journal, request).state is RequestState.WAITING
 
 
 def test_a_repository_that_is_away_keeps_no_file_from_being_let_in_and_judged(journal, tmp_path):
