@@ -454,6 +454,17 @@ def test_a_chunk_is_looked_through_once_for_the_lines_of_its_bad_rows(tmp_path, 
     assert len(made) == 1
 
 
+def test_wrong_rows_of_several_lines_are_not_found_one_by_one(tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+    schema = Schema((Column("note", Kind.TEXT), Column("n", Kind.NUMERIC)))
+    path.write_text("note,n\n" + '"one\ntwo",1,too many\n"three\nfour",5\n' * 200)
+    found, find = [], Records._find
+    monkeypatch.setattr(Records, "_find", lambda records: found.append(records) or find(records))
+    assert good(str(path), schema) == [{"note": "three\nfour", "n": 5.0}] * 200
+    assert len(bad(str(path), schema)) == 400
+    assert len(found) < 10
+
+
 def test_rows_of_an_admitted_file_are_read_where_most_rows_around_them_are_bad(tmp_path, monkeypatch):
     monkeypatch.setattr(source, "CHUNK", 1 << 14)
     path = tmp_path / "rows.csv"

@@ -44,7 +44,7 @@ class Records:
 
     def __init__(self, delimiter: str, chunk: Chunk) -> None:
         self._delimiter = delimiter
-        self._data = bytes(chunk.data)
+        self._data = bytearray(chunk.data)
         if self._data[-1:] not in b"\r\n":
             self._data += b"\n"
         self._first = chunk.start.line
@@ -68,6 +68,7 @@ class Records:
         for attempt in count():
             if self._tail < len(self._data):
                 self._distrust(self._tail, len(self._data), "a quote opens in this line and is not closed", attempt)
+                self._find()
                 continue
             invalid: dict[int, str] = {}
             table = self._strings(names, invalid)
@@ -76,6 +77,7 @@ class Records:
                 break
             for start, end, reason in [(self._starts[row], self._ends[row], invalid[row]) for row in swallowing]:
                 self._distrust(int(start), int(end), reason, attempt)
+            self._find()
         distrusted = {
             row: self._distrusted[at] for row, at in enumerate(self._starts.tolist()) if at in self._distrusted
         }
@@ -92,7 +94,7 @@ class Records:
             for row in invalid:
                 place = slice(int(self._starts[row]), int(self._ends[row]))
                 data[place] = plain[place]
-            self._data = bytes(data)
+            self._data = data
         return strings(self._data, self._delimiter, names, note)
 
     def _line_end(self, start: int) -> int:
@@ -103,10 +105,8 @@ class Records:
         while start < end:
             line_end = self._line_end(start)
             self._distrusted[start] = reason
-            line = self._data[start:line_end].replace(b'"', b"'")
-            self._data = self._data[:start] + line + self._data[line_end:]
+            self._data[start:line_end] = self._data[start:line_end].replace(b'"', b"'")
             start = line_end if attempt >= ATTEMPTS else end
-        self._find()
 
 
 def _note(invalid: dict[int, str], row: Any) -> str:
