@@ -48,26 +48,20 @@ def listing(root: bytes, reserved: Collection[bytes]) -> tuple[list[Found], list
     while folders:
         folder = folders.pop()
         try:
-            entries = list(_entries(folder))
+            looked = list(_looked(folder, reserved, device))
         except OSError as error:
             if folder == root:
                 raise
             if not isinstance(error, FileNotFoundError):
                 odd.append(Oddity(folder, f"this folder cannot be listed: {error.strerror}", "check its permissions"))
             continue
-        for entry in entries:
-            if entry.path in reserved:
-                continue
-            try:
-                seen = _look(entry, device)
-            except FileNotFoundError:
-                continue
+        for path, seen in looked:
             if isinstance(seen, Found):
                 found.append(seen)
             elif isinstance(seen, Oddity):
                 odd.append(seen)
             else:
-                folders.append(entry.path)
+                folders.append(path)
     return found, odd
 
 
@@ -82,6 +76,19 @@ def _entries(folder: bytes) -> Iterator[os.DirEntry[bytes]]:
         for entry in entries:
             if not entry.name.startswith(b".") and not os.fsdecode(entry.name).lower().endswith(ASIDE):
                 yield entry
+
+
+def _looked(
+    folder: bytes, reserved: Collection[bytes], device: int
+) -> Iterator[tuple[bytes, Found | Oddity | None]]:
+    """Look at what is in a folder, but for the reserved ones."""
+    for entry in list(_entries(folder)):
+        if entry.path in reserved:
+            continue
+        try:
+            yield entry.path, _look(entry, device)
+        except FileNotFoundError:
+            continue
 
 
 def _look(entry: os.DirEntry[bytes], device: int) -> Found | Oddity | None:

@@ -98,3 +98,21 @@ def test_the_order_is_time_then_name(tmp_path):
 def test_names_are_safe_to_print(name, shown):
     assert display(b"/in/" + name, b"/in") == shown
     assert shown.isprintable()
+
+
+def test_a_folder_that_may_be_listed_but_not_entered_keeps_no_other_file_back(tmp_path, monkeypatch):
+    tmp_path.chmod(0o755)
+    (tmp_path / "sub").mkdir()
+    for name in ("a.csv", "sub/b.csv"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "sub").chmod(0o744 if os.geteuid() == 0 else 0o444)
+    monkeypatch.chdir(tmp_path)  # above it nobody may pass
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    try:
+        found, odd = listing(b".", [])
+    finally:
+        os.seteuid(os.getuid())
+        (tmp_path / "sub").chmod(0o755)
+    assert [file.path for file in found] == [b"./a.csv"]
+    assert [(each.path, each.reason) for each in odd] == [(b"./sub", "this folder cannot be listed: Permission denied")]
