@@ -498,6 +498,25 @@ class TestTrouble:
         assert rig.files()[0].reason == "it vanished before it was read"
         assert rig.intake.problem is None
 
+    @pytest.mark.parametrize("after", ["move", "keep"])
+    @pytest.mark.parametrize(
+        "replace", [lambda path: path.symlink_to("b.csv"), os.mkfifo, Path.mkdir], ids=["link", "pipe", "folder"]
+    )
+    def test_what_takes_the_place_of_a_file_on_its_way_keeps_no_other_back(self, replace, after, tmp_path, workers):
+        rig = Rig(tmp_path, workers, after=after)
+        path = write_csv(rig.root / "a.csv", good_rows(3))
+        write_csv(rig.root / "b.csv", good_rows(3, 10))
+        with rig.journal.write():  # and there the daemon was killed
+            rig.intake.admission.arrive(os.fsencode(path), "a.csv", examine.fingerprint(str(path)))
+        path.unlink()
+        replace(path)
+        rig.again()
+        rig.intake.scan()
+        assert rig.intake.problem is None
+        assert rig.states() == [("a.csv", "dropped"), ("b.csv", "admitted")]
+        assert [each["file"] for each in rig.said("file-ignored")] == ["a.csv"]
+        rig.close()
+
     def test_stopping_ends_a_scan_that_waits_for_a_reader(self, rig):
         write_csv(rig.root / "a.csv", good_rows(3))
         rig.intake.admission._submit = lambda *_: Future()  # never ends

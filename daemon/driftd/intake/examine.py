@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -36,16 +37,21 @@ class Examined:
 
 
 def fingerprint(path: str | bytes) -> Fingerprint:
-    """Hash a regular file; raises OSError if it is not one, or cannot be read."""
+    """Hash a regular file; raises FileNotFoundError if there is none, whatever has come in its place, and OSError if it cannot be read."""
+    _check_is_file(path, os.lstat(path))
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
         before = os.fstat(fd)
-        if not stat.S_ISREG(before.st_mode):
-            raise OSError(f"{os.fsdecode(path)} is no file any more")
+        _check_is_file(path, before)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         after = os.fstat(fd)
     still = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     return Fingerprint(digest, after.st_size, after.st_mtime_ns, still)
+
+
+def _check_is_file(path: str | bytes, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise FileNotFoundError(errno.ENOENT, "no file any more", os.fsdecode(path))
 
 
 def examine(path: str, columns: list[dict[str, Any]], bad_rows: float, labels: Sequence[str] = ()) -> Examined:
