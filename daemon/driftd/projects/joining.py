@@ -1,5 +1,6 @@
 """Labels that come later: files that bring them are told from data, and joined with the rows that wait."""
 
+import errno
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -21,6 +22,7 @@ from driftd.retrain.runner import Runner
 
 READ = 3600.0  # seconds after which nobody reads a file any more that was replaced
 EVERY = 2**63 - 1  # a number that no file has
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # what passes, and is no fault of a file
 
 
 class Joining:
@@ -50,7 +52,11 @@ class Joining:
             self._reading = None
             try:
                 looked = reading.result()
-            except (DriftdError, OSError) as error:
+            except OSError as error:
+                if error.errno in DISK_FULL:
+                    raise  # its labels are not to be lost, nor its rows to count twice: it is looked at again
+                self._give_up(file, error)
+            except DriftdError as error:
                 self._give_up(file, error)
             else:
                 self._take_over(file, looked)

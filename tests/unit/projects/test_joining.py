@@ -1,3 +1,5 @@
+import errno
+import os
 import threading
 
 import pytest
@@ -40,6 +42,10 @@ def arrive(kinds, name, *, state=FileState.ADMITTED, content=None, labelled=True
         )  # fmt: skip
 
 
+def finds_no_room(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def join(kinds):
     """Step as the loop does, until windows need not wait any more."""
     woken = threading.Event()
@@ -66,3 +72,16 @@ def test_a_file_that_cannot_be_looked_at_is_given_up_and_those_behind_it_are_not
     assert tables.files.get(kinds.journal, rows).labels
     join(kinds)
     assert len([each for each in tables.events.all(kinds.journal) if each.kind == "labels-failed"]) == 2
+
+
+def test_a_full_disk_makes_no_data_of_labels(kinds, monkeypatch):
+    rows = arrive(kinds, "rows.csv", labelled=False)
+    labels = arrive(kinds, "labels.csv")
+    with monkeypatch.context() as full:
+        full.setattr("driftd.projects.joining.look", finds_no_room)
+        with pytest.raises(OSError, match="No space left"):
+            join(kinds)
+    assert tables.files.get(kinds.journal, labels).unlabelled is None
+    join(kinds)
+    assert tables.files.get(kinds.journal, labels).state is FileState.LABELS
+    assert tables.files.get(kinds.journal, rows).labels
