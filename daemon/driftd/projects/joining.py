@@ -3,7 +3,7 @@
 import errno
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 from hashlib import sha256
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class Joining:
                 if error.errno in DISK_FULL:
                     raise  # its labels are not to be lost, nor its rows to count twice: it is looked at again
                 self._give_up(file, error)
-            except DriftdError as error:
+            except (DriftdError, BrokenExecutor) as error:
                 self._give_up(file, error)
             else:
                 self._take_over(file, looked)

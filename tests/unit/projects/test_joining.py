@@ -7,7 +7,9 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import FileState
 from driftd.projects.joining import Joining
+from driftd.service.workers import Workers
 from support.daemon import wait_until
+from support.intake import dies_at_once
 from support.project import write_rows
 from support.retraining import Retraining
 
@@ -72,6 +74,17 @@ def test_a_file_that_cannot_be_looked_at_is_given_up_and_those_behind_it_are_not
     assert tables.files.get(kinds.journal, rows).labels
     join(kinds)
     assert len([each for each in tables.events.all(kinds.journal) if each.kind == "labels-failed"]) == 2
+
+
+def test_a_file_that_kills_the_process_which_looks_at_it_is_given_up(kinds, monkeypatch):
+    killer = arrive(kinds, "killer.csv", state=FileState.LABELS)
+    kinds.runner.executor = Workers(1)
+    monkeypatch.setattr("driftd.projects.joining.look", dies_at_once)
+    join(kinds)
+    kinds.runner.executor.shutdown()
+    [failed] = [each for each in tables.events.all(kinds.journal) if each.kind == "labels-failed"]
+    assert failed.subject == killer
+    assert tables.files.get(kinds.journal, killer).unlabelled == 0
 
 
 def test_a_full_disk_makes_no_data_of_labels(kinds, monkeypatch):
