@@ -78,9 +78,7 @@ def _entries(folder: bytes) -> Iterator[os.DirEntry[bytes]]:
                 yield entry
 
 
-def _looked(
-    folder: bytes, reserved: Collection[bytes], device: int
-) -> Iterator[tuple[bytes, Found | Oddity | None]]:
+def _looked(folder: bytes, reserved: Collection[bytes], device: int) -> Iterator[tuple[bytes, Found | Oddity | None]]:
     """Look at what is in a folder, but for the reserved ones."""
     for entry in list(_entries(folder)):
         if entry.path in reserved:

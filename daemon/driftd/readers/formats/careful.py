@@ -20,7 +20,9 @@ PLAIN = bytes(range(128)) + b"?" * 128  # a byte for each byte, so that no place
 ATTEMPTS = 20  # at finding the quotes that swallow lines, before all of them are distrusted
 
 
-def strings(data: bytes | memoryview, delimiter: str, names: list[str] | None = None, handler: Any = None) -> Any:
+def strings(
+    data: bytes | bytearray | memoryview, delimiter: str, names: list[str] | None = None, handler: Any = None
+) -> Any:
     """Parse without looking at what the cells hold; None if there is no row."""
     if not len(data):
         return None
@@ -114,7 +116,7 @@ def _note(invalid: dict[int, str], row: Any) -> str:
     return "skip"
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytes | bytearray) -> bool:
     try:
         data.decode()
     except UnicodeDecodeError:
