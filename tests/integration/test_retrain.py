@@ -330,6 +330,19 @@ def test_the_state_folder_may_be_lost(with_models, tmp_path):
     assert set(tags(repository)) == {"kinds@v1.0.0", "kinds@v2.0.0", "kinds#prod#1", "kinds#prod#2"}
 
 
+def test_a_lost_state_takes_over_what_tags_say_is_in_production_and_not_what_was_rolled_back(with_models):
+    kinds = with_models(2)
+    kinds.runner.roll_back(None)
+    served = kinds.served()
+    kinds.journal.close()
+    again = Retraining(kinds.repository, kinds.state_dir.with_name("other"))
+    run = again.first()
+    assert run.state is RunState.PROMOTED, run.error
+    [model] = tables.models.all(again.journal)
+    [assignment] = tables.assignments.all(again.journal)
+    assert (model.version, assignment.number, again.served()) == ("v1.0.0", 3, served)
+
+
 def test_two_models_are_compared_by_scores_params_data_and_code(kinds, repository):
     (repository / "params.yaml").write_text("train:\n  unused: 1\n")
     stages = (repository / "dvc.yaml").read_text()

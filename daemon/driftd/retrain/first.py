@@ -17,18 +17,18 @@ from driftd.retrain.worktree import Worktree
 
 
 def prepare(ctx: Context) -> dict[str, Any]:
-    """Find the newest version, or the base's own model, and bring it into the worktree."""
+    """Find the version that is tagged, or the base's own model, and bring it into the worktree."""
     check_branch(ctx)
     branch = ctx.base_branch()
     base = ctx.repository.base(branch)
     found: dict[str, Any] = {"branch": branch, "base": base, "revision": None, "version": None}
     tags = ctx.tags()
-    if versions := tags.versions():
-        revision = tags.commits[tags.version_tag(versions[-1])]
+    if version := tags.current():
+        revision = tags.commits[tags.version_tag(version)]
         tree = ctx.worktree(revision)
         if not ctx.dvc.check_out(tree.root):
-            _require_model(ctx, tree, versions[-1])
-        return found | {"revision": revision, "version": versions[-1]}
+            _require_model(ctx, tree, version)
+        return found | {"revision": revision, "version": version}
     tree = ctx.worktree(base)
     dataset.find(tree, ctx.settings.retrain.dataset)
     there = ctx.dvc.check_out(tree.root)

@@ -40,6 +40,13 @@ class Tags:
         found = (tag.removeprefix(prefix) for tag in self.commits if tag.startswith(prefix))
         return sorted(int(number) for number in found if number.isdecimal())
 
+    def current(self) -> str | None:
+        """Return the version that the last assignment put into production, or else the newest one."""
+        versions, numbers = self.versions(), self.numbers()
+        assigned = self.commits[self.assignment_tag(numbers[-1])] if numbers else None
+        there = [version for version in versions if self.commits[self.version_tag(version)] == assigned]
+        return next(iter(there[-1:] or versions[-1:]), None)
+
     def version_tag(self, version: str) -> str:
         return f"{self.project}@{version}"
 
