@@ -145,7 +145,8 @@ class Answers:
         incident = tables.incidents.get(self.journal, int(request.arguments["incident"]))
         if incident.project != self.name or incident.closed_at is not None:
             raise RefusedError(f"incident {incident.id} is not open here")
-        if self.dispatch.busy:
+        begun = tables.runs.first(self.journal, "project = ? AND state = ?", self.name, RunState.RUNNING)
+        if self.dispatch.busy or begun is not None:  # after a start it goes on in a moment
             raise RefusedError("a run is on its way", remedy="wait for its end")
         run = tables.runs.first(self.journal, "incident_id = ? AND state = ?", incident.id, RunState.WAITING)
         with self.journal.write():

@@ -94,3 +94,18 @@ def test_an_incident_that_is_dismissed_takes_the_run_that_waits_with_it(kinds):
     dispatch = Dispatcher(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
     dispatch.step()
     assert dispatch.held is None
+
+
+def test_an_incident_is_not_dismissed_while_its_run_only_waits_for_the_daemon_to_go_on(kinds):
+    with kinds.journal.write():
+        incident = incidents.ask(kinds.journal, kinds.name, "schedule", "It is Monday.", {})
+        tables.incidents.set(kinds.journal, "id = ?", incident, state=IncidentState.RUNNING)
+    run = kinds.start("drift")  # the daemon has just started again: no thread executes it yet
+    with kinds.journal.write():
+        tables.runs.set(kinds.journal, "id = ?", run, incident_id=incident, step="reproduce")
+    answered = ask(kinds, "dismiss", incident=incident, by="ada")
+    assert (answered.state, answered.answer["message"]) == (
+        RequestState.REFUSED,
+        "a run is on its way (wait for its end)",
+    )
+    assert tables.incidents.get(kinds.journal, incident).state is IncidentState.RUNNING
