@@ -1,5 +1,8 @@
+import pytest
+
 from driftd.journal.records import Run, RunState
-from driftd.retrain.hooks.notice import links
+from driftd.retrain.hooks.notice import Notice, links
+from driftd.retrain.hooks.webhook import event
 
 URL = "https://driftd.example"
 
@@ -24,3 +27,12 @@ def test_the_report_is_that_of_the_incident_where_a_run_answered_one():
 
 def test_a_rollback_has_the_pages_of_the_project():
     assert set(links(URL, "addresses", None)) == {"project", "models"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"),
+    [("first-model", "promoted"), ("promotion", "promoted"), ("recall", "promoted"), ("rollback", "rolled-back")],
+)
+def test_every_change_of_the_champion_has_one_of_the_two_types_that_are_documented(cause, kind):
+    told = Notice("a#prod#4", 0.0, cause, "v2.0.0", "c0ffee", {"project": "a", "cause": cause})
+    assert event(told)["type"] == f"driftd.model.{kind}"

@@ -24,7 +24,7 @@ from driftd.retrain.hooks.notice import Notice
 
 CREDENTIAL = "credential:"
 PREFIX = "whsec_"  # Standard Webhooks writes secrets in base64 behind it
-TYPES = {"promotion": "promoted", "first-model": "promoted", "rollback": "rolled-back"}
+TYPES = {"promotion": "promoted", "first-model": "promoted", "recall": "promoted", "rollback": "rolled-back"}
 READ = 2000  # bytes of an answer that are looked at
 
 
