@@ -352,6 +352,8 @@ def test_two_models_are_compared_by_scores_params_data_and_code(kinds, repositor
     tool(repository, "git", "commit", "-q", "-m", "A parameter")
     kinds.first()
     (repository / "params.yaml").write_text("train:\n  unused: 2\n")
+    (repository / "notes.txt").write_bytes("Café\n".encode("latin-1"))
+    tool(repository, "git", "add", "notes.txt")
     tool(repository, "git", "commit", "-q", "-a", "-m", "Another value")
     kinds.arrive(1, "cd")
     run = kinds.answer((1, 1), 1)
@@ -366,6 +368,7 @@ def test_two_models_are_compared_by_scores_params_data_and_code(kinds, repositor
     assert files["params.yaml"] == (1, 1)
     assert not {"dvc.lock", "data.dvc", "scores.json"} & set(files)
     assert "+  unused: 2" in found["code"]["patch"]
+    assert "+Caf\ufffd" in found["code"]["patch"]
     assert [each["subject"] for each in found["code"]["commits"]] == ["Another value"]
 
 

@@ -1,5 +1,6 @@
 """What differs between two models: scores, parameters, data and code. Reads git and the journal only."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -111,7 +112,8 @@ def _code(repository: Repository, old: Model, new: Model, metric_file: str, *, p
     ]
     found: dict[str, Any] = {"commits": _commits(repository, old, new), "files": files}
     if patch:
-        found["patch"] = repository.git("diff", "--no-color", old.revision, new.revision, *paths)
+        lines = repository.git("diff", "--no-color", old.revision, new.revision, *paths)
+        found["patch"] = os.fsencode(lines).decode(errors="replace")
     return found
 
 

@@ -1,5 +1,6 @@
 """git, as far as driftd needs it: reading objects and references, and writing its own."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ class Git:
     env: Mapping[str, str]
 
     def __call__(self, *words: str, content: bytes = b"", **env: str) -> str:
-        return query(["git", *words], cwd=self.folder, env={**self.env, **env}, content=content).decode().strip()
+        said = query(["git", *words], cwd=self.folder, env={**self.env, **env}, content=content)
+        return os.fsdecode(said).strip()  # names and lines of any encoding
 
     def at(self, folder: Path) -> "Git":
         return Git(folder, self.env)
