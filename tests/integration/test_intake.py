@@ -367,6 +367,17 @@ class TestKeep:
             ("a.csv", "admitted", 5),
         ]
 
+    def test_a_refused_file_that_is_corrected_where_it_lies_is_refused_no_more(self, keeping):
+        write_csv(keeping.root / "a.csv", [(1,)], header=["x"])
+        keeping.intake.scan()
+        write_csv(keeping.root / "a.csv", good_rows(3), at=OLD + 5)
+        keeping.intake.scan()
+        assert keeping.states() == [("a.csv", "dropped"), ("a.csv", "admitted")]
+        assert keeping.files()[0].reason == "it was changed, and came again as file 2"
+        assert quarantine.listed(keeping.journal, "p") == []
+        (incident,) = tables.incidents.all(keeping.journal)
+        assert (incident.state, incident.resolution) == ("closed", "recovery")
+
     @pytest.mark.parametrize("duplicates", ["skip", "accept"])
     def test_a_file_that_was_only_touched_is_the_same(self, tmp_path, workers, duplicates):
         rig = Rig(tmp_path, workers, after="keep", duplicates=duplicates)

@@ -131,14 +131,21 @@ class Admission:
         return min(max(came, before.came_at if before else 0.0), now)
 
     def _arrive(self, file: Found, content: Fingerprint) -> File | None:
-        if not self._moves:
-            before = tables.files.first(
-                self._journal, "project = ? AND location = ?", self._name, file.path, order="id DESC"
-            )
-            if before is not None and before.sha256 == content.sha256 and before.mtime_ns != AFRESH:
-                tables.files.set(self._journal, "id = ?", before.id, size=content.size, mtime_ns=content.mtime_ns)
-                return None  # touched, not changed
-        return self.arrive(file.path, display(file.path, os.fsencode(self._places.root)), content)
+        name = display(file.path, os.fsencode(self._places.root))
+        if self._moves:
+            return self.arrive(file.path, name, content)
+        before = tables.files.first(
+            self._journal, "project = ? AND location = ?", self._name, file.path, order="id DESC"
+        )
+        if before is not None and before.sha256 == content.sha256 and before.mtime_ns != AFRESH:
+            tables.files.set(self._journal, "id = ?", before.id, size=content.size, mtime_ns=content.mtime_ns)
+            return None  # touched, not changed
+        again = self.arrive(file.path, name, content)
+        if before is not None and before.state is FileState.QUARANTINED:  # what was refused is not there any more
+            reason = f"it was changed, and came again as file {again.id}"
+            tables.files.set(self._journal, "id = ?", before.id, state=FileState.DROPPED, reason=reason, remedy=None)
+            self._emit("file-dropped", before, reason=reason)
+        return again
 
     def _complete(self, rows: list[File]) -> int:
         self.beat()
