@@ -444,6 +444,14 @@ def test_a_span_that_a_file_no_longer_has_is_an_error(form, tmp_path):
         list(read_spans([Span(path, 20, 15)], form.schema))
 
 
+def test_half_a_surrogate_pair_makes_a_bad_row_also_beside_nan(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    schema = Schema((Column("note", Kind.TEXT), Column("n", Kind.NUMERIC)))
+    path.write_text('{"note": "fine", "n": NaN}\n{"note": "cut \\ud83d", "n": NaN}\n{"note": "cut \\ud83d", "n": 1}\n')
+    assert good(str(path), schema) == [{"note": "fine", "n": None}]
+    assert [each.line for each in bad(str(path), schema)] == [2, 3]
+
+
 def test_a_chunk_is_looked_through_once_for_the_lines_of_its_bad_rows(tmp_path, monkeypatch):
     path = tmp_path / "rows.csv"
     schema = Schema((Column("when", Kind.DATETIME),))

@@ -117,6 +117,7 @@ def untyped(line: bytes, error: Exception | None = None) -> dict[str, Any]:
             raise WrongRowError(reason(error if isinstance(fault, RecursionError) and error else fault)) from fault
         try:
             found = json.loads(line)
+            json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is let pass, too, and is no text
         except FAULTS as worse:
             raise WrongRowError(reason(fault)) from worse
     if not isinstance(found, dict):
