@@ -12,12 +12,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftd.errors import DataError, SchemaMismatchError, TooManyBadRowsError, UnreadableFileError
 from driftd.readers import (
+    BadRow,
     Column,
     Kind,
     Schema,
@@ -389,6 +391,15 @@ def test_the_last_newline_may_be_missing(form, tmp_path):
     path = Path(form.make(tmp_path, form.rows(20)))
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
     assert good(str(path), form.schema) == expected(form.rows(20), form.schema)
+
+
+def test_an_entity_that_is_null_makes_a_bad_row(tmp_path):
+    path = str(tmp_path / "rows.parquet")
+    entities = [[{"start": 0, "end": 3, "label": "A"}, None], [{"start": 0, "end": 3, "label": "A"}]]
+    table = pa.table({"text": ["abcdef", "ghijkl"], "entities": pa.array(entities, ARROW[Kind.ENTITIES])})
+    pq.write_table(table, path)
+    assert [row["text"] for row in good(path, LABELLED)] == ["ghijkl"]
+    assert bad(path, LABELLED) == [BadRow(1, "entity null does not lie in its text of 6 characters")]
 
 
 def test_an_end_that_is_one_past_the_texts_is_no_bad_row(tmp_path):

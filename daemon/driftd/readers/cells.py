@@ -238,7 +238,8 @@ def misplaced(entities: pa.Array, text: pa.Array | None) -> dict[int, str]:
     wrong |= flat.field("label").is_null().to_numpy(zero_copy_only=False)
     found: dict[int, str] = {}
     for each in wrong.nonzero()[0]:
-        span = list(flat[int(each)].as_py().values())
+        entity = flat[int(each)].as_py()
+        span = entity and list(entity.values())  # it may itself be null
         size = "" if text is None else f" of {length[row[each]]} characters"
         found.setdefault(
             int(row[each]), f"entity {json.dumps(span, ensure_ascii=False)} does not lie in its text{size}"
