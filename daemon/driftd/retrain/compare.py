@@ -22,6 +22,7 @@ from driftd.retrain.scores import RowResult, read_rows
 from driftd.retrain.spending import resamples
 
 NOTHING = (0, 0, 0)  # tp, fp, fn of a row that does not hold a label
+AT_ONCE = 250  # resamples that are held in memory together
 FEW = 8  # times fewer different rows than rows: drawing them is quicker then
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -130,8 +131,8 @@ def _label_bounds(pairs: Sequence[Pair], confidence: float) -> dict[str, Bounds]
         counts[NOTHING + NOTHING] += len(pairs) - counts.total()
         different = sorted(counts)
         shares = np.array([counts[each] for each in different]) / len(pairs)
-        drawn = _generator(pairs, label).multinomial(len(pairs), shares, size=resamples(confidence))
-        sums: Floats = drawn.astype(np.float64) @ np.array(different, np.float64)
+        terms = np.array(different, np.float64)
+        sums = _drawn(_generator(pairs, label), len(pairs), shares, terms, resamples(confidence))
         found[label] = _quantiles(sums, len(pairs), confidence, counted=True)
     return found
 
@@ -154,8 +155,14 @@ def _resampled(rng: np.random.Generator, both: Floats, count: int) -> Floats:
     rows = len(both)
     different, times = np.unique(both, axis=0, return_counts=True)
     if FEW * len(different) <= rows:
-        return np.asarray(rng.multinomial(rows, times / rows, size=count) @ different)
+        return _drawn(rng, rows, times / rows, different, count)
     return np.array([np.bincount(rng.integers(rows, size=rows), minlength=rows) @ both for _ in range(count)])
+
+
+def _drawn(rng: np.random.Generator, rows: int, shares: Floats, terms: Floats, count: int) -> Floats:
+    """Return the sums of resampled rows, drawn as how often each different one comes; in parts, as all at once may be gigabytes."""
+    parts = [min(AT_ONCE, count - done) for done in range(0, count, AT_ONCE)]
+    return np.concatenate([rng.multinomial(rows, shares, size=part).astype(np.float64) @ terms for part in parts])
 
 
 def _scores(pairs: Sequence[Pair], confidence: float) -> dict[str, Any]:

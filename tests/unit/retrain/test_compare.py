@@ -1,5 +1,6 @@
 import json
 import random
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,20 @@ def test_the_order_of_lines_changes_nothing(tmp_path_factory, order, results):
     plain = values(folder / "plain", results)
     mixed = write(folder / "mixed", [{"row": f"{n:064x}", "file": "old.csv", "value": results[n]} for n in order])
     assert compare(old, plain, [], 0.9) == compare(old, mixed, [], 0.9)
+
+
+@pytest.mark.slow
+def test_many_different_rows_and_many_resamples_take_little_memory(tmp_path):
+    rng = random.Random(3)
+    old, new = (values(tmp_path / name, [rng.randrange(30) / 30 for _ in range(8000)]) for name in ("old", "new"))
+    tracemalloc.start()
+    try:
+        found = compare(old, new, [], 0.9966)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found["resamples"] == 20_000
+    assert peak < 30e6  # all resamples at once are 144 MB
 
 
 def test_equal_models_have_no_gain(tmp_path):
