@@ -509,6 +509,23 @@ class TestTrouble:
         assert rig.files()[0].reason == "it vanished before it was read"
         assert rig.intake.problem is None
 
+    def test_an_unfinished_file_goes_back_also_where_its_folder_is_gone(self, rig):
+        path = write_csv(rig.root / "sub" / "a.csv", good_rows(3))
+        real = rig.intake.admission._submit
+
+        def meanwhile(row, moved):
+            with moved.open("a") as file:
+                file.write("99,a\n")
+            path.parent.rmdir()
+            return real(row, moved)
+
+        rig.intake.admission._submit = meanwhile
+        rig.intake.scan()
+        rig.intake.admission._submit = real
+        wait_until(lambda: rig.intake.scan() or rig.states()[-1][1] == "admitted")
+        assert rig.states() == [("sub/a.csv", "dropped"), ("sub/a.csv", "admitted")]
+        assert rows_of(rig) == [0, 1, 2, 99]
+
     @pytest.mark.parametrize("after", ["move", "keep"])
     @pytest.mark.parametrize(
         "replace", [lambda path: path.symlink_to("b.csv"), os.mkfifo, Path.mkdir], ids=["link", "pipe", "folder"]

@@ -236,6 +236,7 @@ class Admission:
                 path = self._places.quarantined_as(outcome.file)
             elif outcome.state is FileState.DROPPED and outcome.examined is not None:
                 path = self._places.back(outcome.file)
+                make_folder(path.parent)  # it may have gone when it became empty
                 now = outcome.examined.fingerprint
                 self._settling.defer(Found(os.fsencode(path), now.size, now.mtime_ns))
             else:
