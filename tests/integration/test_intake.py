@@ -509,6 +509,20 @@ class TestTrouble:
         assert rig.files()[0].reason == "it vanished before it was read"
         assert rig.intake.problem is None
 
+    def test_a_file_on_its_way_is_not_lost_when_files_are_to_stay_from_now_on(self, rig, tmp_path, workers):
+        write_csv(rig.root / "a.csv", good_rows(3))
+        rig.intake.admission._submit = lambda *_: Future()  # never ends
+        scanning = threading.Thread(target=rig.intake.scan)
+        scanning.start()
+        wait_until(lambda: rig.lying() == ["processed/000001-a.csv"])
+        rig.intake.stop()
+        scanning.join(5)
+        keeping = Rig(tmp_path, workers, after="keep")
+        assert keeping.intake.scan() == 1
+        assert keeping.states() == [("a.csv", "admitted")]
+        assert rows_of(keeping) == [0, 1, 2]
+        keeping.close()
+
     def test_an_unfinished_file_goes_back_also_where_its_folder_is_gone(self, rig):
         path = write_csv(rig.root / "sub" / "a.csv", good_rows(3))
         real = rig.intake.admission._submit

@@ -149,7 +149,7 @@ class Admission:
 
     def _complete(self, rows: list[File]) -> int:
         self.beat()
-        placed = self._place(rows) if self._moves else [(row, Path(os.fsdecode(row.location))) for row in rows]
+        placed = self._place(rows) if self._moves else [(row, self._left(row)) for row in rows]
         outcomes = list(self._outcomes(placed))
         outcomes = self._refuse(outcomes) if self._moves else outcomes
         with self._journal.write():
@@ -157,6 +157,11 @@ class Admission:
                 self._finish(outcome)
             schema_incident.recover(self._journal, self._name)
         return len(rows)
+
+    def _left(self, row: File) -> Path:
+        """Return where a file lies that stays there: where it came, or where it was moved when the settings still said so."""
+        came, moved = Path(os.fsdecode(row.location)), self._places.processed_as(row)
+        return moved if not os.path.lexists(came) and os.path.lexists(moved) else came
 
     def _place(self, rows: list[File]) -> list[tuple[File, Path]]:
         """Move files into `processed/`; one that is not as its row says any more is left to the next scan."""
