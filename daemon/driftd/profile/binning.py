@@ -153,10 +153,15 @@ class Values:
 
     def codes(self, column: pa.DictionaryArray, rows: Ints | None = None) -> Ints:
         """Return the cell of each row, or of those at these places; -1 for null."""
-        cells = np.array([*(self.place(v) for v in column.dictionary.to_pylist()), -1], dtype=np.int64)
-        indices = column.indices.fill_null(len(cells) - 1) if column.null_count else column.indices
+        size = len(column.dictionary)
+        indices = column.indices.fill_null(size) if column.null_count else column.indices
         chosen = indices.to_numpy(zero_copy_only=False)
-        return np.asarray(cells[chosen if rows is None else chosen[rows]])
+        chosen = chosen if rows is None else chosen[rows]
+        cells = np.full(size + 1, -1, dtype=np.int64)
+        # a window holds few of the values that its file knows
+        used = np.flatnonzero(np.bincount(chosen, minlength=size)[:size])
+        cells[used] = [self.place(value) for value in column.dictionary.take(pa.array(used)).to_pylist()]
+        return np.asarray(cells[chosen])
 
     def count(self, column: pa.DictionaryArray) -> Ints:
         """Count the rows that are not null in the cells."""
