@@ -24,6 +24,13 @@ PROMOTE = {
 }
 
 
+COLUMNS = [  # as the first model's dataset tells them; labels may be late
+    {"name": "n", "kind": "numeric"},
+    {"name": "kind", "kind": "categorical"},
+    {"name": "label", "kind": "categorical", "optional": True},
+]
+
+
 class Clock:
     """Time that passes by one second a reading, so that two equal histories have equal dates."""
 

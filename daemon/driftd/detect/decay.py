@@ -15,7 +15,7 @@ from driftd.readers import Column as Described
 from driftd.readers import Kind
 from driftd.stats import Pair
 from driftd.stats.cells import rate_p_value
-from driftd.stats.rank import rank_scores
+from driftd.stats.rank import bernstein, rank_scores
 
 LOSS = "loss of the model"  # the derived column
 SHARE = 0.25  # of the budget of false alarms
@@ -98,10 +98,10 @@ def decay_p_values(reference: Ints, current: Ints, design: float) -> tuple[Float
     else:
         totals = (reference + current).astype(np.float64)
         scores = rank_scores(totals)[0]
-        gap, size = (scores * (now - before)).sum(-1), np.sqrt(pair.effective)
+        gap = (scores * (now - before)).sum(-1)
         far = np.where(totals > 0, np.abs(scores), 0.0).max(-1)
-        tempered = gap * size / np.sqrt(1 + far * np.maximum(gap, 0.0) / 3)
-        rising, p_values = gap > 0, ndtr(-tempered)
+        tempered = bernstein(np.maximum(gap, 0.0) * np.sqrt(pair.effective), far, pair.effective)
+        rising, p_values = gap > 0, ndtr(-np.sqrt(tempered))
     quiet = ~rising | (pair.effective <= 0)
     return np.where(quiet, 1.0, p_values), np.where(pair.effective <= 0, 0.0, effects)
 

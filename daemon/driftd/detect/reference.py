@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -255,12 +254,4 @@ def _apart(feature: Feature, settings: DriftSettings) -> bool:
 
 def _head(batches: Iterable[pa.RecordBatch], rows: int) -> pa.RecordBatch:
     """Return the first rows, as neighbours."""
-    kept, left = [], rows
-    batches = iter(batches)
-    first = next(batches)
-    for batch in chain([first], batches):
-        if left <= 0:
-            break
-        kept.append(batch.slice(0, left))
-        left -= kept[-1].num_rows
-    return pa.Table.from_batches(kept).unify_dictionaries().combine_chunks().to_batches()[0]
+    return pa.Table.from_batches(list(first_rows(batches, rows))).unify_dictionaries().combine_chunks().to_batches()[0]

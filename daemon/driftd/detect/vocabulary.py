@@ -12,7 +12,8 @@ from scipy.special import chdtri
 from driftd.detect.terms import log_ratio
 from driftd.profile.binning import Floats, Ints
 from driftd.profile.features import Column
-from driftd.profile.words import surfaces, text_of_entities, words
+from driftd.profile.sample import first_rows
+from driftd.profile.words import distinct, surfaces, text_of_entities, words
 
 MOST = 2000  # rows that are looked at on either side
 WORDS = 1 << 21  # terms of them, after which no further row is looked at: a page does not wait for whole books
@@ -88,7 +89,7 @@ def _read(
     columns: Sequence[Column], text: str | None, batches: Iterable[pa.RecordBatch], known: dict[str, _Numbers]
 ) -> dict[str, _Side]:
     found = {column.name: _Side() for column in columns}
-    for batch in _first(batches, MOST):
+    for batch in _in_pieces(first_rows(batches, MOST)):
         for column in columns:
             values, side = batch.column(column.name), found[column.name]
             apart = words(values) if column.kind == "text" else surfaces(values, batch.column(text))
@@ -99,13 +100,8 @@ def _read(
     return found
 
 
-def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for start in range(0, min(rows, batch.num_rows), AT_ONCE):
-            yield batch.slice(start, min(AT_ONCE, rows - start))
-        rows -= batch.num_rows
-        if rows <= 0:
-            return
+def _in_pieces(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    return (batch.slice(start, AT_ONCE) for batch in batches for start in range(0, batch.num_rows, AT_ONCE))
 
 
 def _changes(names: Sequence[str], before: _Side, now: _Side, *, paired: bool) -> tuple[Term, ...]:
@@ -143,7 +139,7 @@ def _ratio(held: Floats, holds: Floats, n: int, m: int) -> Floats:
 
 def _rows_with(side: _Side, terms: int) -> Floats:
     """Return in how many rows each term is, shape (terms,)."""
-    return np.bincount(_distinct(side.rows, side.terms, terms), minlength=terms).astype(np.float64)
+    return np.bincount(distinct(side.rows, side.terms, terms), minlength=terms).astype(np.float64)
 
 
 def _pairs(sides: tuple[_Side, _Side], words: tuple[Floats, Floats]) -> tuple[tuple[Ints, Ints], Floats, Floats]:
@@ -166,10 +162,9 @@ def _pairs(sides: tuple[_Side, _Side], words: tuple[Floats, Floats]) -> tuple[tu
         apart = enough[:, terms]
         wanted = (apart[:, :-1] & apart[:, 1:]).any(0) & (rows[:-1] == rows[1:])
         pairs = place[terms[:-1][wanted]] * size + place[terms[1:][wanted]]
-        counted.append(np.unique(_distinct(rows[1:][wanted], pairs, size**2), return_counts=True))
+        counted.append(np.unique(distinct(rows[1:][wanted], pairs, size**2), return_counts=True))
     sure = [pairs[counts >= fewest] for (pairs, counts), fewest in zip(counted, least, strict=True)]
-    known = np.sort(np.concatenate(sure))
-    known = known[_new(known)]
+    known = np.union1d(*sure)
     held, holds = np.zeros((2, len(known)))
     for each, (pairs, counts) in zip((held, holds), counted, strict=True):
         there = np.isin(pairs, known)
@@ -184,14 +179,3 @@ def _least(n: int, m: int) -> tuple[int, int]:
         int(np.searchsorted(_ratio(before, before * 0, n, m), SURE)),
         int(np.searchsorted(_ratio(now * 0, now, n, m), SURE)),
     )
-
-
-def _distinct(rows: NDArray[np.int32], terms: NDArray[np.integer], size: int) -> Ints:
-    """Return the terms of each row, each once."""
-    ordered = np.sort(rows * np.int64(size) + terms)
-    return np.asarray(ordered[_new(ordered)] % size)
-
-
-def _new(ordered: Ints) -> NDArray[np.bool_]:
-    """Say which are the first of their kind: `np.unique` by itself would hash them, and take many times as long."""
-    return np.diff(ordered, prepend=-1) > 0

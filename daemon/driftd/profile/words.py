@@ -96,9 +96,21 @@ class Documents:
 
 def _rows_with(rows: NDArray[np.int32], buckets: NDArray[np.int32]) -> Ints:
     """Return in how many rows each bucket is, shape (BUCKETS,)."""
-    places = np.sort(rows * BUCKETS + buckets)
+    return np.bincount(distinct(rows, buckets, BUCKETS), minlength=BUCKETS)
+
+
+def distinct(rows: NDArray[np.int32], terms: NDArray[np.int32] | Ints, size: int) -> NDArray[np.int32] | Ints:
+    """Return the terms of each row, each once.
+
+    Args:
+        rows: The row of each term, shape (terms,), rising.
+        terms: Numbers from 0 to below `size`, of the same shape.
+        size: How many different ones there may be.
+    """
+    narrow = not len(rows) or (int(rows[-1]) + 1) * size <= np.iinfo(np.int32).max  # sorted in half the time
+    places = np.sort(rows * size + terms if narrow else rows * np.int64(size) + terms)
     # numpy.unique takes twenty times as long, with a table of hashes
-    return np.bincount(places[np.diff(places, prepend=-1) > 0] % BUCKETS, minlength=BUCKETS)
+    return np.asarray(places[np.diff(places, prepend=-1) > 0] % size)
 
 
 def _paired(first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.int32]:

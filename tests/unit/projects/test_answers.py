@@ -9,16 +9,6 @@ from driftd.journal.records import IncidentState, ProjectState, RequestState, Ru
 from driftd.projects import incidents
 from driftd.projects.answers import Answers
 from driftd.projects.dispatch import Dispatcher
-from support.retraining import Retraining
-
-
-@pytest.fixture
-def kinds(tmp_path):
-    kinds = Retraining(tmp_path / "repository", tmp_path / "state")
-    with kinds.journal.write():
-        tables.projects.set(kinds.journal, "name = ?", kinds.name, state=ProjectState.ACTIVE, columns=[])
-    yield kinds
-    kinds.journal.close()
 
 
 def ask(kinds, kind, **arguments):

@@ -2,22 +2,10 @@
 
 import threading
 
-import pytest
-
 from driftd.journal import tables
-from driftd.journal.records import ProjectState, RunState
+from driftd.journal.records import RunState
 from driftd.projects.dispatch import Dispatcher
 from driftd.retrain.runner import Runner
-from support.retraining import Retraining
-
-
-@pytest.fixture
-def kinds(tmp_path):
-    kinds = Retraining(tmp_path / "repository", tmp_path / "state")
-    with kinds.journal.write():
-        tables.projects.set(kinds.journal, "name = ?", kinds.name, state=ProjectState.ACTIVE, columns=[])
-    yield kinds
-    kinds.journal.close()
 
 
 class Deaf(Runner):

@@ -11,13 +11,7 @@ from driftd.service.workers import Workers
 from support.daemon import wait_until
 from support.intake import dies_at_once
 from support.project import write_rows
-from support.retraining import Retraining
-
-COLUMNS = [
-    {"name": "n", "kind": "numeric"},
-    {"name": "kind", "kind": "categorical"},
-    {"name": "label", "kind": "categorical", "optional": True},
-]
+from support.retraining import COLUMNS, Retraining
 
 
 @pytest.fixture

@@ -4,13 +4,7 @@ import pytest
 
 from driftd.journal import tables
 from driftd.projects.labels import Labels
-from support.retraining import Retraining
-
-COLUMNS = [
-    {"name": "n", "kind": "numeric"},
-    {"name": "kind", "kind": "categorical"},
-    {"name": "label", "kind": "categorical", "optional": True},
-]
+from support.retraining import COLUMNS, Retraining
 
 
 @pytest.fixture

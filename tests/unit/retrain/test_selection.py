@@ -10,12 +10,9 @@ from driftd.errors import DataError
 from driftd.readers import Schema
 from driftd.retrain.selection import Part, rewrite, select
 from support.project import write_rows
+from support.retraining import COLUMNS
 
-SCHEMA = Schema.from_json([
-    {"name": "n", "kind": "numeric"},
-    {"name": "kind", "kind": "categorical"},
-    {"name": "label", "kind": "categorical", "optional": True},
-])  # fmt: skip
+SCHEMA = Schema.from_json(COLUMNS)
 BATCH = "driftd-000001-000002-0123456789ab.csv"
 
 
