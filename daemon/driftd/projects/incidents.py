@@ -207,7 +207,7 @@ def _recalled(journal: Journal, run: Run, incident: Incident) -> None:
 def _trained(journal: Journal, run: Run, incident: Incident, regime_rows: int) -> None:
     if run.state is RunState.PROMOTED or (run.state is RunState.KEPT and incident.kind in ASKED):
         close(journal, incident, "promotion" if run.state is RunState.PROMOTED else "kept")
-        if reference := references.of_run(journal, run):
+        if reference := seasons.reference_of(journal, run.project, incident.onset_window):
             _bind(journal, run.project, reference)
     elif run.state is RunState.KEPT and seasons.over(journal, run.project, incident.onset_window or 0):
         close(journal, incident, "recovery")
