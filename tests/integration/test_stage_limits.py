@@ -67,7 +67,7 @@ def test_a_stage_that_misbehaves_ends_its_run_and_nothing_else(with_models, tmp_
     assert time.monotonic() - started < 60
     assert run.state is RunState.FAILED
     assert said in run.error
-    assert not processes._marked(kinds.layout.root)
+    assert not processes.marked(kinds.layout.root)
     assert (kinds.layout.run(run.id) / "log").stat().st_size < HEAD + 2 * TAIL + 2_000_000
     if stage is LOUD:
         assert "bytes of output were cut here" in kinds.log(run.id)

@@ -133,7 +133,7 @@ def end_marked(root: Path, grace: float = GRACE) -> int:
     """End all processes that carry a project's mark, such as those of a killed daemon; return how many there were."""
     deadline = time.monotonic() + grace
     seen: set[int] = set()
-    while living := _marked(root):
+    while living := marked(root):
         late = time.monotonic() >= deadline
         for pid in living if late else living - seen:
             with contextlib.suppress(ProcessLookupError):
@@ -143,7 +143,8 @@ def end_marked(root: Path, grace: float = GRACE) -> int:
     return len(seen)
 
 
-def _marked(root: Path) -> set[int]:
+def marked(root: Path) -> set[int]:
+    """Return the processes that carry a project's mark, but for this one."""
     mark = f"{ROOT}={root}".encode()
     found = set()
     for path in Path("/proc").glob("[0-9]*/environ"):

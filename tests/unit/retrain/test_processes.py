@@ -164,7 +164,7 @@ def test_processes_that_fill_memory_together_are_ended_at_once_though_they_ignor
         run(tmp_path, sys.executable, "-c", FILLING, limits=Limits(memory=300e6))
     assert time.monotonic() - started < 10
     assert "retrain.memory" in caught.value.remedy
-    assert not processes._marked(tmp_path)
+    assert not processes.marked(tmp_path)
 
 
 def test_pages_that_processes_share_count_once(tmp_path):
