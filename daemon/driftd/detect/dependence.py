@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc
+from scipy.special import chdtrc, fdtrc
 
 from driftd.profile import Layout
 from driftd.profile.binning import Floats, Ints, Values
@@ -11,6 +11,7 @@ from driftd.stats.rank import rank_scores
 
 LAGS = 10
 SURE = 0.01
+TINY = 1e-12
 SPAN = 5.0
 FREQUENT = 0.05  # share of a value that is listed whichever rows tell
 LEAST_BLOCKS = 8
@@ -101,7 +102,7 @@ def dependence(layout: Layout, anchor: Ints, codes: Ints, blocks: Ints) -> Depen
         found.alike[place] = float(chdtrc(len(series), float(between.sum()) / found.steady[place]))
         if found.alike[place] * features <= SURE:
             # the reference itself is not in control here: what it does by itself is no evidence
-            whole = _largest(between + within, len(blocks) - 2, features)
+            whole = _together(between + within, len(blocks) - 2, features)
             found.design[place] = max(found.design[place], whole)
     return found
 
@@ -117,12 +118,19 @@ def _rare_together(cells: Ints, codes: Ints, listed: int) -> tuple[Ints, Ints]:
 def design_effect(series: Floats, blocks: Ints, family: int) -> float:
     """Return the design effect of score series, shape (scores, rows)."""
     times = [integrated_time(each, family * len(series)) for each in series]
-    return max(*times, _largest(block_sums(series, blocks)[1], len(blocks) - 3, family))
+    return max(*times, _together(block_sums(series, blocks)[1], len(blocks) - 3, family))
 
 
-def _largest(squares: Floats, degrees: int, family: int) -> float:
-    """Return the largest overdispersion of some scores: sessions may shift the level and leave the spread as it is."""
-    return max(overdispersion(float(each), degrees, family * len(squares)) for each in squares)
+def _together(squares: Floats, degrees: int, family: int) -> float:
+    """Return the overdispersion of one or two scores together, or of the larger one alone where it surely has more.
+
+    Sessions may shift the level and leave the spread as it is; with few blocks the larger of two alike ones would be too large.
+    """
+    found = overdispersion(float(squares.sum()), degrees * len(squares), family)
+    small, large = float(squares.min()), float(squares.max())
+    if degrees < 1 or 2 * family * float(fdtrc(degrees, degrees, large / max(small, TINY))) > SURE:
+        return found
+    return max(found, overdispersion(large, degrees, family * len(squares)))
 
 
 def without_trend(series: Floats) -> Floats:
