@@ -4,13 +4,14 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 
 import pytest
 
-from driftd.config.model import Retention
-from driftd.errors import RefusedError
+from driftd.config.model import Hook, Retention
+from driftd.errors import DriftdError, RefusedError
 from driftd.journal import tables
-from driftd.journal.records import RunState
+from driftd.journal.records import HookState, RunState
 from driftd.retrain import objects
 from driftd.retrain.retention import collect
 from support.project import tool, write_rows
@@ -125,6 +126,21 @@ def test_nothing_is_removed_while_a_run_waits_or_a_dvc_is_at_work(with_models):
     assert kinds.answer((1, 1), 1).state is RunState.WAITING
     with pytest.raises(RefusedError, match="on its way"):
         clean(kinds)
+
+
+def test_the_worktree_of_a_push_stays_until_it_is_done(with_models):
+    kinds = with_models(2, {"project": {"hooks": [{"dvc_push": "nowhere"}]}})
+    kinds.runner.roll_back(None)
+    row = tables.hooks.all(kinds.journal)[-1]
+    with pytest.raises(DriftdError, match="nowhere"):
+        kinds.runner.call(row, Hook.model_validate(row.spec), threading.Event())
+    tree = kinds.layout.worktrees / "hooks"
+    clean(kinds)
+    assert (tree / "data.dvc").exists()
+    with kinds.journal.write():
+        tables.hooks.set(kinds.journal, "1", state=HookState.FAILED)
+    clean(kinds)
+    assert not tree.exists()
 
 
 def test_a_cache_outside_the_repository_is_not_touched(with_models, tmp_path):

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from driftd.cli.options import Config, Json, Project, Wait
+from driftd.cli.options import LARGEST, Config, Json, Project, Wait
 
-Run = Annotated[int, typer.Argument(metavar="RUN", help="Number of a run that waits.")]
+Run = Annotated[int, typer.Argument(metavar="RUN", max=LARGEST, help="Number of a run that waits.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from driftd.cli.options import AnyProject, Config, Json, Limit, Wait
+from driftd.cli.options import LARGEST, AnyProject, Config, Json, Limit, Wait
 
 if TYPE_CHECKING:
     from driftd.observe.views import IncidentView
@@ -51,7 +51,7 @@ def told(incident: "IncidentView") -> str:
 
 
 def dismiss(
-    incident: Annotated[int, typer.Argument(metavar="INCIDENT", help="Number of an open incident.")],
+    incident: Annotated[int, typer.Argument(metavar="INCIDENT", max=LARGEST, help="Number of an open incident.")],
     config: Config = None,
     wait: Wait = True,
     as_json: Json = False,

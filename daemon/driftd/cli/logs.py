@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from driftd.cli.options import Config
+from driftd.cli.options import LARGEST, Config
 from driftd.observe.text import clean_log
 
 EVERY = 0.3  # seconds between two looks at a log that grows
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def logs(
-    run: Annotated[int, typer.Argument(metavar="RUN", help="Number of a run.")],
+    run: Annotated[int, typer.Argument(metavar="RUN", max=LARGEST, help="Number of a run.")],
     config: Config = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run has ended.")] = False,
 ) -> None:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from driftd.cli.options import AnyProject, Config, Json, Limit, Wait
+from driftd.cli.options import LARGEST, AnyProject, Config, Json, Limit, Wait
 
-File = Annotated[int, typer.Argument(metavar="FILE", help="Number of a file in quarantine.")]
+File = Annotated[int, typer.Argument(metavar="FILE", max=LARGEST, help="Number of a file in quarantine.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from driftd.cli.options import Config, Json, complete_model
+from driftd.cli.options import DIGITS, Config, Json, complete_model
 
 if TYPE_CHECKING:
     from driftd.observe.views import ModelView, RunView
@@ -32,7 +32,7 @@ def show(
     from driftd.observe import views
 
     with looking(config) as state:
-        if what.isdecimal():
+        if what.isdecimal() and len(what) <= DIGITS:
             found: RunView | ModelView = views.run(state.journal, int(what))
         else:
             found = views.model(state.journal, *state.model(what))

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|d|w)\s*")
+LONGEST = 36525 * _UNITS["d"]  # no time of the system's calendar overflows by it
 _SIZES = {
     "B": 1,
     "kB": 10**3,
@@ -23,7 +24,7 @@ _CRON_FIELDS = ("minute", "hour", "day", "month", "day of the week")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _BUDGET = re.compile(r"\s*1 per (\d+(?:\.\d+)?) windows?\s*")
 _DURATION_TEXT = r"\d+(?:\.\d+)? ?(?:s|min|h|d|w)"
-_CHOICE = rf"all|last [1-9]\d* rows|last {_DURATION_TEXT}|regime(?: \+ (?:[1-9]\d?%|[1-9]\d* rows))?"
+_CHOICE = rf"all|last [1-9]\d{{0,11}} rows|last {_DURATION_TEXT}|regime(?: \+ (?:[1-9]\d?%|[1-9]\d{{0,11}} rows))?"
 
 
 class Choice(NamedTuple):
@@ -37,12 +38,16 @@ class Choice(NamedTuple):
 
 def seconds(value: Any) -> float:
     """Return the seconds that `value` stands for: a number, or a text such as `90s`, `15min`, `6h`, `1d`, `2w`."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        return float(value)
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not match:
+    if match:
+        found = float(match[1]) * _UNITS[match[2]]
+    elif isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        found = float(min(value, 2 * LONGEST))
+    else:
         raise ValueError(f"{value!r} is no duration; write it like 30s, 15min, 6h, 1d or 2w")
-    return float(match[1]) * _UNITS[match[2]]
+    if found > LONGEST:
+        raise ValueError(f"{value!r} is more than a hundred years")
+    return found
 
 
 def size_in_bytes(value: Any) -> float:
@@ -87,6 +92,7 @@ def choice_of_rows(value: Any) -> str:
         raise ValueError(
             f"{value!r} is no choice of rows; write all, or like last 20000 rows, last 30d, regime, regime + 20% or regime + 500 rows"
         )
+    choice(text)  # a duration in it may be too long
     return text
 
 
@@ -108,7 +114,14 @@ def choice(text: str) -> Choice:
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
-    WithJsonSchema({"type": ["string", "number"], "pattern": r"^\s*\d+(\.\d+)?\s*(s|min|h|d|w)\s*$", "minimum": 0}),
+    WithJsonSchema(
+        {
+            "type": ["string", "number"],
+            "pattern": r"^\s*\d+(\.\d+)?\s*(s|min|h|d|w)\s*$",
+            "minimum": 0,
+            "maximum": LONGEST,
+        }
+    ),
 ]
 Size = Annotated[
     float,

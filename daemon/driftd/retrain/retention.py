@@ -10,7 +10,9 @@ from driftd.config.model import Retention
 from driftd.errors import RefusedError
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
+from driftd.journal.records import HookState
 from driftd.retrain import objects, scorer
+from driftd.retrain.hooks import pushes
 from driftd.retrain.limits import size
 from driftd.retrain.locking import hold
 from driftd.retrain.worktree import Repository
@@ -63,7 +65,7 @@ def collect(journal: Journal, layout: Layout, repository: Repository, keep: Rete
 def _find(journal: Journal, layout: Layout, repository: Repository, keep: Retention, *, objects_too: bool) -> Litter:
     project = layout.project
     gone = objects.unnamed(journal, project, repository, layout.worktrees) if objects_too else []
-    runs, trees, batches = _runs(journal, layout, keep.runs), worktrees(layout), _batches(journal, layout)
+    runs, trees, batches = _runs(journal, layout, keep.runs), _unneeded(journal, layout), _batches(journal, layout)
     paths = [*runs, *trees, *batches, *(objects.path_of(repository.cache(), oid) for oid in gone)]
     return Litter(runs, trees, batches, gone, _events(journal, project, keep.events), sum(map(_bytes, paths)))
 
@@ -123,6 +125,12 @@ def _events(journal: Journal, project: str, keep: float) -> list[int]:
 def worktrees(layout: Layout) -> list[Path]:
     """Return those of runs; that of the scorer may be at work."""
     return [tree for tree in _folders(layout.worktrees) if tree.name != scorer.NAME]
+
+
+def _unneeded(journal: Journal, layout: Layout) -> list[Path]:
+    """Return the worktrees of runs, and that of the hooks where none is to be called."""
+    pushing = tables.hooks.first(journal, "project = ? AND state = ?", layout.project, HookState.WAITING)
+    return [tree for tree in worktrees(layout) if not (pushing and tree.name == pushes.NAME)]
 
 
 def _folders(parent: Path) -> list[Path]:

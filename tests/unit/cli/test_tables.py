@@ -1,10 +1,12 @@
 """What commands print of a state that holds everything: within 80 columns, plain in a pipe, and deaf to hostile names."""
 
 import json
+import sys
 import unicodedata
 
 import pytest
 
+from driftd.cli import main as cli
 from driftd.cli.main import build_app
 from support.daemon import write_settings
 from support.seeded import SCRIPT, TURNED, seed
@@ -42,6 +44,15 @@ def test_tables_fit_eighty_columns_and_pipe_cleanly(command, settings, capsys, m
     # lines of prose are left to the terminal to break; nothing of a table may be
     assert max(len(line) for line in said.splitlines() if "  " in line.strip() and "daemon" not in line) <= 80
     assert not [c for c in said if unicodedata.category(c) in ("Cc", "Cf") and c != "\n"]
+
+
+@pytest.mark.parametrize("command", ["show", "logs", "approve", "incidents dismiss", "quarantine drop"])
+def test_a_number_that_no_journal_gives_is_a_mistake(command, settings, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["driftd", *command.split(), "9" * 5000, "-c", str(settings)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

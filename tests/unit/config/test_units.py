@@ -31,7 +31,15 @@ def test_what_is_no_duration(text):
         seconds(text)
 
 
-@given(st.floats(0, 1e9), st.sampled_from(["s", "min", "h", "d", "w"]))
+@pytest.mark.parametrize("value", ["99999999999999d", "36526d", 1e10, math.inf, 10**400])
+def test_a_duration_has_an_end(value):
+    with pytest.raises(ValueError, match="more than a hundred years"):
+        seconds(value)
+    with pytest.raises(ValueError, match=r"is no choice of rows|more than a hundred years"):
+        choice_of_rows(f"last {value}")
+
+
+@given(st.floats(0, 5000), st.sampled_from(["s", "min", "h", "d", "w"]))
 def test_a_duration_is_its_number_times_its_unit(number, unit):
     factor = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}[unit]
     assert seconds(f"{number:.3f}{unit}") == pytest.approx(float(f"{number:.3f}") * factor)

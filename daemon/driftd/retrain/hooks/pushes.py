@@ -7,10 +7,12 @@ from driftd.retrain.context import Context
 from driftd.retrain.hooks.command import run
 from driftd.retrain.hooks.notice import Notice
 
+NAME = "hooks"  # of the worktree
+
 
 def dvc_push(ctx: Context, hook: Hook, notice: Notice) -> None:
     """Push what the assigned commit names; what the remote has already is not sent again."""
-    tree = ctx.worktree(notice.revision, "hooks")
+    tree = ctx.worktree(notice.revision, NAME)
     replace(ctx.dvc, timeout=hook.timeout)(tree.root, "push", "--remote", str(hook.dvc_push))
 
 
