@@ -36,7 +36,7 @@ def chances(x):
 RUNS = """
     SELECT runs.id, cause, runs.state, plan ->> '$.windows[1]' AS last, decision ->> 'sentence',
         ended_at - (SELECT judged_at FROM windows WHERE number = plan ->> '$.windows[1]'),
-        (SELECT min(window) FROM incidents WHERE incidents.id = incident_id),
+        coalesce(plan ->> '$.alarm', (SELECT window FROM incidents WHERE incidents.id = incident_id)),
         created_at - (SELECT judged_at FROM windows WHERE number = plan ->> '$.windows[1]'),
         (SELECT json_group_object(name, round(ended_at - started_at, 1)) FROM steps WHERE run_id = runs.id AND ended_at - started_at >= 0.1)
     FROM runs WHERE cause NOT IN ('first-model', 'probation') ORDER BY runs.id
