@@ -13,20 +13,12 @@ from driftd.journal import Journal, tables
 from driftd.observe.logs import EventLog, Lines
 from driftd.service import http
 from driftd.service.daemon import Daemon
+from driftd.service.schedule import Schedule
 from driftd.service.signals import Signals
 
-ENDLESS = "99999999999999d"  # more than a timedelta holds
 
-
-def settings(*names, every="30s"):
-    projects = {
-        name: {
-            "repository": name,
-            "source": {"path": f"in-{name}", "scan_every": every},
-            "window": {"max_age": every},
-        }
-        for name in names
-    }
+def settings(*names):
+    projects = {name: {"repository": name, "source": {"path": f"in-{name}"}} for name in names}
     return {"state_dir": "state", "projects": projects}
 
 
@@ -96,14 +88,25 @@ def check_refused(rig, daemon, old, reason):
     assert daemon.registry.get_sample_value("driftd_config_last_reload_successful") == 0
 
 
-def test_new_settings_that_fail_half_way_are_taken_back(rig):
+def no_wakes(monkeypatch, name):
+    """Let the schedule fail where a project is to be woken, after its loop was made."""
+    every = Schedule.every
+
+    def failing(self, seconds, job, call):
+        if job == f"wake-{name}":
+            raise OverflowError("a defect")
+        every(self, seconds, job, call)
+
+    monkeypatch.setattr(Schedule, "every", failing)
+
+
+def test_new_settings_that_fail_half_way_are_taken_back(rig, monkeypatch):
     daemon = rig.daemon(settings("p"))
     old = daemon.settings
-    new = settings("p", "q", every=ENDLESS) | {"compute": {"workers": 7}}
+    no_wakes(monkeypatch, "q")
+    new = settings("p", "q") | {"compute": {"workers": 7}}
     rig.run(daemon, lambda: rig.write(new), signal.SIGHUP, None, signal.SIGTERM)
-    (reason,) = [event["reason"] for event in rig.told("settings-refused")]
-    assert reason.startswith("OverflowError: ")
-    check_refused(rig, daemon, old, reason)
+    check_refused(rig, daemon, old, "OverflowError: a defect")
 
 
 def test_settings_whose_reading_meets_a_defect_are_refused(rig, monkeypatch):
@@ -145,8 +148,9 @@ def test_whatever_ends_it_its_loops_end_first(rig):
     assert rig.told("daemon-stopped") == [{"signal": None, "late": None}]
 
 
-def test_a_start_that_fails_half_way_leaves_no_loop(rig):
-    daemon = rig.daemon(settings("p", every=ENDLESS))
+def test_a_start_that_fails_half_way_leaves_no_loop(rig, monkeypatch):
+    no_wakes(monkeypatch, "p")
+    daemon = rig.daemon(settings("p"))
     with pytest.raises(OverflowError):
         rig.run(daemon)
     assert set(daemon.fleet.loops) == {"p"}
