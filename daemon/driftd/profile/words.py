@@ -107,7 +107,8 @@ def distinct(rows: NDArray[np.int32], terms: NDArray[np.int32] | Ints, size: int
         terms: Numbers from 0 to below `size`, of the same shape.
         size: How many different ones there may be.
     """
-    narrow = not len(rows) or (int(rows[-1]) + 1) * size <= np.iinfo(np.int32).max  # sorted in half the time
+    end = int(rows[-1]) + 1 if len(rows) else 1
+    narrow = end * size <= np.iinfo(np.int32).max  # sorted in half the time
     places = np.sort(rows * size + terms if narrow else rows * np.int64(size) + terms)
     # numpy.unique takes twenty times as long, with a table of hashes
     return np.asarray(places[np.diff(places, prepend=-1) > 0] % size)

@@ -3,8 +3,9 @@
 import sys
 import tracemalloc
 from collections import Counter
-from itertools import pairwise
+from itertools import islice, pairwise, product
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
 import pyarrow as pa
@@ -300,6 +301,14 @@ def test_no_pair_is_lost_of_those_that_can_be_told(monkeypatch) -> None:
     assert set(told) == right >= {"aa ba", "zz"}
     assert told["aa ba"].current == pairs[1]["aa", "ba"] / 400
     assert told["aa ba"].reference == pairs[0]["aa", "ba"] / 1000
+
+
+def test_rows_of_one_word_are_told_from_books() -> None:
+    """One side has no pair, and the other more than 2^31 possible ones."""
+    book = " ".join("".join(letters) for letters in islice(product(ascii_lowercase, repeat=4), 50_000))
+    changed = changed_terms(DOCUMENTS, [batch_of(["title"] * 1000)], [batch_of([book] * 4)])["text"]
+    assert [each.term for each in changed if not each.current] == ["title"]
+    assert len(changed) == vocabulary.SHOWN + 1
 
 
 def test_pairs_of_long_rows_fill_no_memory() -> None:
