@@ -17,7 +17,7 @@ def rank_scores(totals: Floats) -> Floats:
     share = totals / np.maximum(totals.sum(-1, keepdims=True), 1)
     middle = np.cumsum(share, axis=-1) - share / 2
     linear = _scaled(middle - (middle * share).sum(-1, keepdims=True), share)
-    square = linear**2 - 1.0
+    square = linear**2 - (linear != 0).any(-1, keepdims=True)  # of one value it is 0, not -1
     slope = (square * linear * share).sum(-1, keepdims=True)
     return np.stack([linear, _scaled(square - slope * linear, share)])
 

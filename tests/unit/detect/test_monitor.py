@@ -221,6 +221,19 @@ def test_a_column_that_steps_between_constants_makes_others_no_worse() -> None:
     assert alarm(steps) is None
 
 
+@pytest.mark.parametrize("nulls", [0.1, 0.4])
+def test_a_constant_with_nulls_that_steps_is_no_alarm_of_all_columns_together(nulls) -> None:
+    rng = np.random.default_rng(7)
+
+    def make(n, constant):
+        there = [constant if each else None for each in rng.uniform(size=n) > nulls]
+        others = {f"c{i}": (Kind.NUMERIC, rng.normal(size=n)) for i in range(3)}
+        return batch(year=(Kind.NUMERIC, there), **others)
+
+    steps = run(reference_of(*make(2000, 2017.0)), windows(lambda n: make(n, 2018.0), 6))
+    assert alarm(steps) is None
+
+
 def test_vectors_that_move_along_one_of_many_axes_are_found() -> None:
     rng = np.random.default_rng(3)
 

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from driftd.stats import Pair, statistic
+from driftd.stats.rank import rank_scores
 
 REFERENCE, CURRENT = np.array([40, 60, 100, 50, 30]), np.array([10, 30, 20, 25, 15])
 
@@ -46,6 +47,10 @@ def test_rank_finds_what_mann_whitney_and_mood_find() -> None:
         ours = statistic("rank")(Pair(count(base), count(other))).p_value
         assert ours is not None
         assert np.log(float(ours)) == pytest.approx(np.log(theirs(other)), rel=0.35)
+
+
+def test_scores_of_one_value_are_zeros() -> None:
+    assert not rank_scores(np.array([0.0, 7.0, 0.0])).any()
 
 
 def test_wasserstein_is_scipys_in_standard_deviations() -> None:
