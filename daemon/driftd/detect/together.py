@@ -38,5 +38,6 @@ def together(layout: Layout, reference: Profile, current: Profile, names: Sequen
 def _said(layout: Layout, half: Half) -> str:
     name, binning = layout.features[half.feature].name, layout.binnings[half.feature]
     if isinstance(binning, Values):
-        return f"{name} is {binning.values[int(half.high)]}"
+        # a column that begins in the second half of a reference has no value that is told
+        return f"{name} is {binning.values[int(half.high)] if binning.values else 'a value never seen before'}"
     return f"{name} above {half.low:.4g}" if half.high == np.inf else f"{name} from {half.low:.4g} to {half.high:.4g}"

@@ -12,7 +12,8 @@ from driftd.detect.pattern import Pattern, classify
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.profile import Profile
-from support.rows import numbers
+from driftd.readers import Kind
+from support.rows import batch, numbers
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 SETTINGS = DriftSettings(window_rows=250)
@@ -97,3 +98,23 @@ def test_a_change_between_columns_is_told_in_a_sentence_and_dated() -> None:
     assert told["c0"].sentence == told["c1"].sentence
     assert "c0 and c1 go together differently" in told["c0"].sentence
     assert "together" not in told["c2"].sentence
+
+
+def test_a_category_that_begins_in_the_second_half_of_a_reference_is_explained_with_another_column() -> None:
+    """No row told which values it has."""
+    rng = np.random.default_rng(2)
+
+    def make(there, x):
+        values = np.where(np.arange(len(x)) % 200 == 199, "rare", "usual")
+        own = [str(value) if each else None for value, each in zip(values, there, strict=True)]
+        return batch(x=(Kind.NUMERIC, x), own=(Kind.CATEGORICAL, own))
+
+    x, then = rng.normal(size=(2, 600))
+    before, schema = make(np.arange(600) >= 300, x)
+    reference = Reference.build(lambda: [before], schema.columns, SETTINGS)
+    now, _ = make(then > 0, then)
+    profile = Profile.of(reference.layout, [now])
+    found = check(lambda: [before], [now], schema.columns, SETTINGS, 0.001)
+    assert [column.name for column in found.columns if column.drift] == ["x", "own"]
+    told = explain(reference.layout, reference.compared, profile, found.columns)
+    assert all("“own is a value never seen before”" in each.sentence for each in told)
