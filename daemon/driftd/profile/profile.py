@@ -18,6 +18,7 @@ from driftd.profile.words import BUCKETS
 
 PIECE = 1 << 16  # rows that are counted at once; shorter pieces cost more in numpy calls than they save in cache
 NAMES = ("cells", "tallies", "pairs", "paired", "terms")
+HELD = 1 << 24  # bytes of short batches that are brought together; a piece waits for each thread
 MANY = PIECE  # from here on counting is worth a thread
 
 
@@ -130,11 +131,14 @@ class Profile:
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Bring batches together that are shorter than a piece: each call of numpy costs as much as counting a hundred rows."""
     short: list[pa.RecordBatch] = []
+    rows = size = 0
     for batch in batches:
         short.append(batch)
-        if sum(each.num_rows for each in short) >= PIECE:
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= PIECE or size >= HELD:
             yield from _joined(short)
-            short = []
+            short, rows, size = [], 0, 0
     yield from _joined(short)
 
 

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftd.errors import OperationError
-from driftd.profile import Axis, Layout, Profile, Values, systematic
+from driftd.profile import Axis, Layout, Profile, Values, profile, systematic
 from driftd.profile.codec import pack, unpack
+from driftd.profile.profile import HELD
 from driftd.readers import Kind
 from support.rows import batch, numbers, pieces
 
@@ -173,3 +174,34 @@ def test_packed_arrays_come_back_and_broken_ones_are_refused() -> None:
     for broken in (data[:-1], b"", b"x" + data, data[:20]):
         with pytest.raises(OperationError, match="stored profile"):
             unpack(broken)
+
+
+def test_short_batches_of_many_bytes_are_not_held_together(monkeypatch) -> None:
+    row, schema = batch(text=(Kind.TEXT, ["word " * 100_000]))
+    layout = Layout.fit(row, schema.columns)
+    sizes, count = [], Layout.count
+
+    def counted(self, piece):
+        sizes.append(piece.nbytes)
+        return count(self, piece)
+
+    monkeypatch.setattr(Layout, "count", counted)
+    assert Profile.of(layout, (row for _ in range(100))).rows == 100
+    assert len(sizes) > 1
+    assert max(sizes) <= HELD + row.nbytes
+
+
+def test_batches_of_one_row_are_each_looked_at_once(monkeypatch) -> None:
+    asked = []
+
+    class Counted:
+        nbytes = 8
+
+        @property
+        def num_rows(self) -> int:
+            asked.append(self)
+            return 1
+
+    monkeypatch.setattr(profile, "_joined", lambda short: [len(short)])
+    assert list(profile._gathered(Counted() for _ in range(200))) == [200]
+    assert len(asked) == 200
