@@ -24,7 +24,6 @@ class KolmogorovSmirnov:
     def __call__(self, pair: Pair) -> Outcome:
         (reference, current), (n, m) = pair.cumulative, pair.sizes
         gap = reference * (1 / np.maximum(n, 1))[..., None] - current * (1 / np.maximum(m, 1))[..., None]
-        value = np.maximum(gap.max(-1), -gap.min(-1))
-        empty = pair.effective <= 0
-        value = np.where(empty, 0.0, value)
+        # 0 is added as the maximum of 0 and -0 may be either
+        value = np.where(pair.effective <= 0, 0.0, np.maximum(gap.max(-1), -gap.min(-1)) + 0.0)
         return Outcome(value, np.minimum(1.0, 2 * np.exp(-2 * pair.effective * value**2)))

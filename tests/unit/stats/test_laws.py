@@ -35,6 +35,11 @@ def test_ks_is_scipys_where_every_value_has_a_cell() -> None:
     assert ours.p_value == pytest.approx(theirs.pvalue, rel=0.2)
 
 
+def test_no_distance_at_all_has_no_sign() -> None:
+    same = np.array([[0, 8, 0], [0, 3, 0]])
+    assert str(float(statistic("ks")(Pair(*same)).value)) == "0.0"
+
+
 def test_rank_finds_what_mann_whitney_and_mood_find() -> None:
     rng = np.random.default_rng(1)
     base = rng.normal(size=3000)
