@@ -39,6 +39,7 @@ def positions(layout: Layout, cells: Ints) -> Floats:
     for place, binning in enumerate(layout.binnings):
         if isinstance(binning, Axis):
             spots = binning.positions
+            spots = np.ldexp(spots, -np.frexp(np.abs(spots).max())[1])  # squares of those beyond 1e154 are not finite
             share = cells[place, : len(spots)] / max(int(cells[place].sum()), 1)
             mean = float(spots @ share)
             deviation = float(np.sqrt((spots - mean) ** 2 @ share)) or 1.0

@@ -248,3 +248,15 @@ def test_vectors_that_move_along_one_of_many_axes_are_found() -> None:
     assert steps[-1].verdict.alarm
     assert len(steps) <= 3
     assert [column.name for column in steps[-1].verdict.columns if column.drift] == ["embedding"]
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200, 1e307])
+def test_statistics_of_a_column_of_any_scale_are_the_same(scale) -> None:
+    rng = np.random.default_rng(8)
+    before, now = rng.normal(size=(1000, 1)), rng.normal(0.3, 1, size=(100, 1))
+    said = []
+    for unit in (1.0, scale):
+        rows, schema = numbers(before * unit)
+        [done] = run(reference_of(rows, schema), [numbers(now * unit)[0]])
+        said.append({each.name: each.value for each in done.verdict.columns[0].statistics})
+    assert said[1] == pytest.approx(said[0])
