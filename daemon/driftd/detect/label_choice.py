@@ -111,7 +111,7 @@ def _excess(reference: Reference, place: int, codes: Ints) -> Floats:
     """Return for each row the share of the rows in its cell for which the reference does not account; 0 for a row without a cell."""
     binning = reference.layout.binnings[place]
     there = codes >= 0
-    before = _shares(reference.profile.cells[place, : binning.size])
+    before = _shares(reference.compared.cells[place, : binning.size])
     now = _shares(np.bincount(codes[there], minlength=binning.size))
     if isinstance(binning, Axis):
         both = (before + now) / 2

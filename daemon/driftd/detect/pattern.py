@@ -43,7 +43,7 @@ def classify(reference: Reference, moved: Sequence[int], windows: Sequence[Profi
         alarm: Its place.
     """
     cells = np.array([_counts(reference, window, moved) for window in windows], dtype=np.float64)
-    shares = _shares(_counts(reference, reference.profile, moved), cells, alarm)
+    shares = _shares(_counts(reference, reference.compared, moved), cells, alarm)
     step, ramp = _step(shares, alarm), _ramp(shares, alarm)
     if np.median(shares[-max(2, (len(shares) - alarm) // 3) :]) < RETURNED and len(shares) - alarm > LEAST_RAMP:
         return Pattern("temporary", step[1])

@@ -56,6 +56,23 @@ def test_rows_that_make_up_the_change_come_first_and_no_two_are_alike(known, tmp
     assert choose(known, {"x": 0.2, "kind": 0.2}, [], [span], SCHEMA, ("y",), 20)[0] == content
 
 
+def test_rare_values_that_are_as_many_as_before_are_worth_nothing(tmp_path):
+    """Those of the reference's first half told which values there are, so that none of them is new."""
+    rng = np.random.default_rng(5)
+
+    def rows(shares):
+        found = table(rng, 1000, [""])
+        usual = rng.choice(["a", "b"], 1000, p=shares)
+        for n in range(1000):
+            found[n]["kind"] = str(usual[n]) if n % 5 < 3 else f"rare {rng.integers(1 << 40)}"
+        return found
+
+    reference = build_reference([file(tmp_path / "reference.jsonl", rows([0.5, 0.5]))], SCHEMA, SETTINGS).blob
+    span = file(tmp_path / "new.jsonl", rows([0.2, 0.8]))
+    found = lines(choose(reference, {"kind": 0.2}, [], [span], SCHEMA, ("y",), 5)[0])
+    assert [row["kind"] for row in found] == ["b"] * 5
+
+
 def test_a_row_that_comes_back_with_a_label_is_the_row_that_was_asked_for(known, tmp_path):
     span = file(tmp_path / "new.jsonl", [*table(np.random.default_rng(3), 30, ["c"]), {"x": None, "kind": None, "when": None, "y": None}])  # fmt: skip
     found = lines(choose(known, {}, [], [span], SCHEMA, ("y",), 100)[0])

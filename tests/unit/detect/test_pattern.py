@@ -7,7 +7,8 @@ from driftd.detect.pattern import classify, returned
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.profile import Profile
-from support.rows import numbers
+from driftd.readers import Kind
+from support.rows import batch, numbers
 
 SETTINGS = DriftSettings(window_rows=100)
 
@@ -47,6 +48,24 @@ def test_the_kind_of_a_change_and_its_onset(reference, kind, onset, shares, alar
     right = [classify(reference, [0], windows(rng, reference, shares), alarm) for _ in range(10)]
     assert sum(each.kind == kind for each in right) >= 9
     assert np.median([abs(each.onset - onset) for each in right]) <= 1
+
+
+def test_rare_values_that_are_as_many_as_before_are_no_part_of_the_change() -> None:
+    """Those of the reference's first half told which values there are, so that none of them is new."""
+
+    def make(rng, rows, share):
+        usual = np.where(rng.uniform(size=rows) < share, "a", "b")
+        own = [str(value) if each < 0.55 else f"rare {each}" for value, each in zip(usual, rng.uniform(size=rows), strict=True)]  # fmt: skip
+        return batch(own=(Kind.CATEGORICAL, own), other=(Kind.NUMERIC, rng.normal(size=rows)))
+
+    onsets = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        rows, schema = make(rng, 1000, 0.5)
+        known = Reference.build(lambda rows=rows: [rows], schema.columns, DriftSettings(window_rows=200))
+        profiles = [Profile.of(known.layout, [make(rng, 200, 0.5 if n < 5 else 0.38)[0]]) for n in range(13)]
+        onsets.append(classify(known, [0], profiles, 5).onset)
+    assert sum(onset == 5 for onset in onsets) >= 20
 
 
 def test_a_change_without_quiet_windows_before_it(reference) -> None:
