@@ -509,7 +509,8 @@ class TestTrouble:
         assert rig.files()[0].reason == "it vanished before it was read"
         assert rig.intake.problem is None
 
-    def test_a_file_on_its_way_is_not_lost_when_files_are_to_stay_from_now_on(self, rig, tmp_path, workers):
+    @pytest.mark.parametrize("again", [False, True], ids=["alone", "its-name-again"])
+    def test_a_file_on_its_way_is_not_lost_when_files_are_to_stay_from_now_on(self, again, rig, tmp_path, workers):
         write_csv(rig.root / "a.csv", good_rows(3))
         rig.intake.admission._submit = lambda *_: Future()  # never ends
         scanning = threading.Thread(target=rig.intake.scan)
@@ -517,10 +518,24 @@ class TestTrouble:
         wait_until(lambda: rig.lying() == ["processed/000001-a.csv"])
         rig.intake.stop()
         scanning.join(5)
+        if again:
+            write_csv(rig.root / "a.csv", good_rows(4, 3))
         keeping = Rig(tmp_path, workers, after="keep")
-        assert keeping.intake.scan() == 1
-        assert keeping.states() == [("a.csv", "admitted")]
-        assert rows_of(keeping) == [0, 1, 2]
+        assert keeping.intake.scan() == 1 + again
+        assert keeping.states() == [("a.csv", "admitted")] * (1 + again)
+        assert rows_of(keeping) == list(range(3 + 4 * again))
+        keeping.close()
+
+    def test_a_file_that_was_being_refused_is_refused_when_files_are_to_stay_from_now_on(self, rig, tmp_path, workers):
+        write_csv(rig.root / "a.csv", [(1,)], header=["x"])
+        rig.intake.admission._finish = lambda _: 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            rig.intake.scan()
+        assert rig.lying() == ["quarantine/000001-a.csv"]
+        rig.intake.stop()
+        keeping = Rig(tmp_path, workers, after="keep")
+        keeping.intake.scan()
+        assert [each.state for each in quarantine.listed(keeping.journal, "p")] == ["quarantined"]
         keeping.close()
 
     def test_an_unfinished_file_goes_back_also_where_its_folder_is_gone(self, rig):

@@ -159,9 +159,9 @@ class Admission:
         return len(rows)
 
     def _left(self, row: File) -> Path:
-        """Return where a file lies that stays there: where it came, or where it was moved when the settings still said so."""
-        came, moved = Path(os.fsdecode(row.location)), self._places.processed_as(row)
-        return moved if not os.path.lexists(came) and os.path.lexists(moved) else came
+        """Return where a file lies that stays there: where it was moved when the settings still said so, or where it came."""
+        moved = (self._places.processed_as(row), self._places.quarantined_as(row))
+        return next((path for path in moved if os.path.lexists(path)), Path(os.fsdecode(row.location)))
 
     def _place(self, rows: list[File]) -> list[tuple[File, Path]]:
         """Move files into `processed/`; one that is not as its row says any more is left to the next scan."""
