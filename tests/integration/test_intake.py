@@ -574,6 +574,22 @@ class TestTrouble:
         assert [each["file"] for each in rig.said("file-ignored")] == ["a.csv"]
         rig.close()
 
+    @pytest.mark.parametrize("after", ["move", "keep"])
+    def test_what_takes_the_place_of_its_folder_keeps_no_other_back(self, after, tmp_path, workers):
+        rig = Rig(tmp_path, workers, after=after)
+        path = write_csv(rig.root / "sub" / "a.csv", good_rows(3))
+        write_csv(rig.root / "b.csv", good_rows(3, 10))
+        with rig.journal.write():  # and there the daemon was killed
+            rig.intake.admission.arrive(os.fsencode(path), "sub/a.csv", examine.fingerprint(str(path)))
+        path.unlink()
+        path.parent.rmdir()
+        path.parent.write_text("packed\n")
+        rig.again()
+        rig.intake.scan()
+        assert rig.intake.problem is None
+        assert rig.states() == [("sub/a.csv", "dropped"), ("b.csv", "admitted")]
+        rig.close()
+
     def test_stopping_ends_a_scan_that_waits_for_a_reader(self, rig):
         write_csv(rig.root / "a.csv", good_rows(3))
         rig.intake.admission._submit = lambda *_: Future()  # never ends

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from driftd.readers import FileReport
 
 AT_ONCE = 8  # files that are being read
+GONE = (FileNotFoundError, NotADirectoryError)  # a file, or the folder that it was in
 AFRESH = -1  # time of modification in the row of a file that is to be looked at afresh
 
 
@@ -215,7 +216,7 @@ class Admission:
                 examined = self._wait(self._submit(row, path))  # alone, so that it is this file that is to blame
             except BrokenExecutor:
                 return self._refused(row, path, _kills(path))
-        except FileNotFoundError:
+        except GONE:
             return Outcome(row, path, FileState.DROPPED, reason="it vanished before it was read")
         if examined.fingerprint.sha256 != row.sha256 or not examined.fingerprint.still:
             return Outcome(row, path, FileState.DROPPED, examined, reason="it was still being written")
@@ -329,7 +330,7 @@ def _is_still(path: Path, row: File) -> bool:
         if (seen.st_size, seen.st_mtime_ns) == (row.size, row.mtime_ns):
             return True
         return fingerprint(str(path)).sha256 == row.sha256
-    except FileNotFoundError:
+    except GONE:
         return False
 
 
