@@ -4,7 +4,7 @@ from driftd.config import Project
 from driftd.errors import DriftdError
 from driftd.journal import Journal, tables
 from driftd.journal.records import Window
-from driftd.journal.spans import spans_of
+from driftd.journal.spans import spans_of, still_there
 from driftd.readers import Schema, label_columns
 from driftd.retrain.batches import count_labelled
 from driftd.retrain.runner import Runner
@@ -44,6 +44,8 @@ class Labels:
         try:
             labelled = self.runner.executor.submit(count_labelled, spans, schema, self.known).result()
         except (DriftdError, OSError) as error:  # the rows may have been removed since
+            if isinstance(error, OSError) and still_there(self.journal, [window]):
+                raise  # a fault of the disk passes
             why = str(error)
         with self.journal.write():
             tables.windows.set(self.journal, "id = ?", window.id, labelled=labelled)

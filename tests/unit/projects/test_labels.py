@@ -1,5 +1,7 @@
 """How many rows have labels, also where somebody has removed files."""
 
+import resource
+
 import pytest
 
 from driftd.journal import tables
@@ -29,3 +31,17 @@ def test_a_file_that_is_gone_counts_as_without_labels_and_is_named_once(kinds):
     assert [(each.data["window"], each.data["rows"]) for each in lost] == [(1, 10), (2, 10)]
     assert str(gone) in lost[0].data["error"]
     assert str(cut) in lost[1].data["error"]
+
+
+def test_a_fault_that_passes_takes_no_labels_away(kinds):
+    labels = Labels(kinds.name, kinds.settings, kinds.journal, kinds.runner)
+    assert labels.count(3) == 10  # what a reader needs is imported
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            labels.count(0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert labels.count(0) == 30
+    assert not tables.events.all(kinds.journal, "kind = 'rows-lost'")
