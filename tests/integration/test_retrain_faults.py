@@ -150,6 +150,10 @@ def test_a_run_goes_on_without_the_windows_whose_files_are_gone_and_names_them(w
     assert run.state is RunState.KEPT, run.error
     assert "whose files are gone: 1\n" in kinds.log(run.id)
     (processed / "5.csv").unlink()
+    kinds.arrive(6, "cd")
+    (processed / "6.csv").unlink()
+    run = kinds.answer((5, 6), 6)
+    assert (run.state, run.error) == (RunState.FAILED, "the files of windows 6 to 6 are gone (put them back)")
     run = kinds.answer((5, 5), 5)
     assert (run.state, run.error) == (RunState.FAILED, "the files of windows 5 to 5 are gone (put them back)")
 

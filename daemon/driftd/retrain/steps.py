@@ -180,6 +180,9 @@ def write_batches(ctx: Context, like: str) -> list[dict[str, Any]]:
     gone = sorted({window.number for window in windows} - {window.number for window in there})
     if gone:
         ctx.log.line(f"  without the windows whose files are gone: {', '.join(map(str, gone))}")
+    regime = [window.number for window in windows if border is not None and window.number >= border]
+    if regime and set(regime) <= set(gone):
+        raise DataError(f"the files of windows {regime[0]} to {regime[-1]} are gone", remedy="put them back")
     written = []
     for part in batches.parts(there, border):
         made = training_rows.write_windows(ctx, part, like)
@@ -190,10 +193,6 @@ def write_batches(ctx: Context, like: str) -> list[dict[str, Any]]:
                 "gone": [number for number in gone if part[0].number < number < part[-1].number],
                 "new_regime": border is not None and part[0].number >= border,
             })  # fmt: skip
-    if windows and not there and border is not None:
-        raise DataError(
-            f"the files of windows {windows[0].number} to {windows[-1].number} are gone", remedy="put them back"
-        )
     if there and not written:
         _, labels = training_rows.columns(ctx)
         raise DataError(
