@@ -158,6 +158,27 @@ def test_a_run_goes_on_without_the_windows_whose_files_are_gone_and_names_them(w
     assert (run.state, run.error) == (RunState.FAILED, "the files of windows 5 to 5 are gone (put them back)")
 
 
+def test_a_batch_is_cut_without_the_windows_whose_files_are_gone(with_models):
+    kinds = with_models(1, {"retrain": {"rows": "last 30d"}})
+    for number in (1, 2, 3):
+        kinds.clock.now += 10 * 86400
+        kinds.arrive(number, "cd")
+    assert kinds.answer((1, 3), 1).state is RunState.PROMOTED
+    (kinds.state_dir / "processed" / "2.csv").unlink()
+    kinds.clock.now += 15 * 86400
+    kinds.arrive(4, "cd")
+    run = kinds.answer((4, 4), 4)
+    assert run.state is RunState.KEPT, run.error
+    assert "is cut without the windows whose files are gone: 2\n" in kinds.log(run.id)
+    made = {file["name"][:20]: file["rows"] for file in run.decision["made_of"]["files"]}
+    assert made == {"first.csv": 120, "driftd-000003-000003": 40, "driftd-000004-000004": 40}
+    (kinds.state_dir / "processed" / "3.csv").unlink()
+    kinds.arrive(5, "cd")
+    run = kinds.answer((4, 5), 4)
+    assert run.state is RunState.KEPT, run.error
+    assert [file["name"][:20] for file in run.decision["made_of"]["files"]] == ["first.csv", "driftd-000004-000005"]
+
+
 def test_a_stage_that_fails_ends_the_run_with_its_words_in_the_log(with_models):
     kinds = with_models(1)
     repository = kinds.repository

@@ -12,7 +12,7 @@ from typing import Any
 from driftd.config import Choice, choice
 from driftd.journal import Journal, seasons, tables
 from driftd.journal.records import Window
-from driftd.journal.spans import spans_of
+from driftd.journal.spans import spans_of, still_there
 from driftd.readers import Schema, label_columns
 from driftd.retrain import batches, dataset, selection
 from driftd.retrain.context import Context
@@ -162,10 +162,14 @@ def _parts(ctx: Context, listed: Sequence[_Listed], border: int | None, since: f
 
 
 def _rewritten(ctx: Context, batch: str, numbers: Collection[int]) -> str | None:
-    """Write some windows of a batch as one of their own; return its name."""
+    """Write some windows of a batch as one of their own, without those whose files are gone; return its name."""
     where = "project = ? AND number BETWEEN ? AND ?"
     found = tables.windows.all(ctx.journal, where, ctx.project, min(numbers), max(numbers), order="number")
-    windows = [window for window in found if window.number in numbers]
+    windows = still_there(ctx.journal, [window for window in found if window.number in numbers])
+    if gone := sorted(set(numbers) - {window.number for window in windows}):
+        ctx.log.line(f"  {batch} is cut without the windows whose files are gone: {', '.join(map(str, gone))}")
+    if not windows:
+        return None
     written = write_windows(ctx, windows, str(ctx.layout.batches / batch))
     return written.name if written else None
 
