@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -311,6 +312,28 @@ def test_a_run_whose_commit_others_see_goes_on_where_its_pointer_cannot_be_set_a
         run = kinds.answer((1, 1), 1)
     assert (run.state, kinds.layout.current.readlink()) == (RunState.RUNNING, before)
     assert "No space left on device" in run.error
+    run = kinds.execute(run.id)
+    assert (run.state, run.error, kinds.layout.current.readlink().name) == (RunState.PROMOTED, None, "v2.0.0")
+
+
+def test_a_run_whose_commit_others_see_goes_on_where_the_journal_cannot_be_written_at_first(with_models, monkeypatch):
+    kinds = with_models(1)
+    kinds.arrive(1, "cd")
+    kinds.journal.db.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(kinds.journal.path, isolation_level=None)
+
+    def commit(ctx):
+        made = publish.commit(ctx)
+        other.execute("BEGIN IMMEDIATE")
+        return made
+
+    monkeypatch.setattr(runner, "RETRY", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setitem(runner.ANSWER, "commit", commit)
+        run = kinds.answer((1, 1), 1)
+    assert run.state is RunState.RUNNING
+    assert "kinds@v2.0.0" in tool(kinds.repository, "git", "tag")
+    other.close()
     run = kinds.execute(run.id)
     assert (run.state, run.error, kinds.layout.current.readlink().name) == (RunState.PROMOTED, None, "v2.0.0")
 

@@ -103,24 +103,26 @@ class Runner:
             log.line("stopped; it goes on from this step")
         except (DriftdError, OSError, sqlite3.Error) as error:
             said = _said(error)
-            if self._published(run):
+            if self._published(run, error):
                 self._delay(run, log, said, stop)
             elif isinstance(error, sqlite3.Error):
                 raise
             else:
                 self._fail(run, log, said)
 
-    def _published(self, run: Run) -> bool:
+    def _published(self, run: Run, error: Exception) -> bool:
         """Return whether others may see what a run has made: from the commit on it does not fail any more."""
         done = tables.steps.first(self.journal, "run_id = ? AND name = 'commit'", run.id)
-        return done is not None and done.result is not None
+        if done is None:
+            return False
+        return done.result is not None or isinstance(error, sqlite3.Error)  # the journal may only not know it yet
 
     def _delay(self, run: Run, log: RunLog, said: str, stop: threading.Event) -> None:
         """Let a published run go on in a moment; what fails behind its end is no longer its own."""
         with suppress(OSError):
             log.line(f"  {said}")
         if tables.runs.get(self.journal, run.id).ended_at is None:
-            with self.journal.write():
+            with suppress(sqlite3.Error), self.journal.write():
                 tables.runs.set(self.journal, "id = ?", run.id, error=said)
             stop.wait(RETRY)
 
