@@ -39,6 +39,7 @@ class Joining:
         self.labels = Labels(name, settings, journal, runner)
         self._wake = wake
         self._reading: tuple[int, Future[Looked]] | None = None
+        self._killed: int | None = None  # the file whose last reading was killed
 
     def step(self) -> bool:
         """Take over what is known by now; return whether a file is still being looked at, for which windows have to wait."""
@@ -56,7 +57,11 @@ class Joining:
                 if error.errno in DISK_FULL:
                     raise  # its labels are not to be lost, nor its rows to count twice: it is looked at again
                 self._give_up(file, error)
-            except (DriftdError, BrokenExecutor) as error:
+            except BrokenExecutor as error:  # the first time something else may have killed it
+                if self._killed == file.id:
+                    self._give_up(file, error)
+                self._killed = file.id
+            except DriftdError as error:
                 self._give_up(file, error)
             else:
                 self._take_over(file, looked)

@@ -1,5 +1,7 @@
 import errno
+import functools
 import os
+import signal
 import threading
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import FileState
 from driftd.projects.joining import Joining
+from driftd.retrain import late_labels
 from driftd.service.workers import Workers
 from support.daemon import wait_until
 from support.intake import dies_at_once
@@ -79,6 +82,25 @@ def test_a_file_that_kills_the_process_which_looks_at_it_is_given_up(kinds, monk
     [failed] = [each for each in tables.events.all(kinds.journal) if each.kind == "labels-failed"]
     assert failed.subject == killer
     assert tables.files.get(kinds.journal, killer).unlabelled == 0
+
+
+def dies_once(mark, *given, **named):
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return late_labels.look(*given, **named)
+
+
+def test_a_process_that_somebody_else_kills_takes_no_labels_away(kinds, tmp_path, monkeypatch):
+    rows = arrive(kinds, "rows.csv", labelled=False)
+    join(kinds)
+    arrive(kinds, "labels.csv", state=FileState.LABELS)
+    kinds.runner.executor = Workers(1)
+    monkeypatch.setattr("driftd.projects.joining.look", functools.partial(dies_once, tmp_path / "killed"))
+    join(kinds)
+    kinds.runner.executor.shutdown()
+    assert not tables.events.all(kinds.journal, "kind = 'labels-failed'")
+    assert tables.files.get(kinds.journal, rows).labels
 
 
 def test_a_full_disk_makes_no_data_of_labels(kinds, monkeypatch):
