@@ -72,6 +72,6 @@ def check(
         known.profile.rows,
         profile.rows,
         tuple(broken),
-        tuple(known.notes),
+        (*known.notes, *([known.unarmed] if known.unarmed else [])),
         found.told(0, said, moved),
     )

@@ -106,5 +106,6 @@ def multipliers(reference: Reference) -> tuple[float, float, float, float]:
         [features > 0, len(reference.joint.groups) > 0, reference.paired.number > 0, reference.terms.number > 0]
     )
     whole = float((there * PARTS).sum())
-    single, together, paired, terms = (whole / part for part in PARTS)
+    # what there is takes at most the whole budget; where there is nothing no p-value becomes 0
+    single, together, paired, terms = (max(whole / part, 1.0) for part in PARTS)
     return single * max(features, 1), together, paired, terms
