@@ -61,6 +61,8 @@ def returned(earlier: Reference, regime: Profile, change: float) -> bool:
         regime: The rows.
         change: The largest effect of the alarm.
     """
+    if not earlier.tested.any():
+        return False
     found = Evidence.of(earlier, Blocks.single(earlier.profile, regime), 0.0)
     found.tested.p_values[:, earlier.constant] = 1.0
     left = float(

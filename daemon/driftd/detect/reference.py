@@ -128,9 +128,14 @@ class Reference:
 
     @cached_property
     def tested(self) -> NDArray[np.bool_]:
-        """Which features have enough rows, counted as independent ones, to be judged by; shape (features,)."""
+        """Which features are evidence of drift; shape (features,)."""
+        return self._enough & ~self.apart
+
+    @cached_property
+    def _enough(self) -> NDArray[np.bool_]:
+        """Which features have enough rows, counted as independent ones, to be judged by."""
         enough = self.profile.tallies[:, 0] / self.design >= LEAST_EFFECTIVE_ROWS
-        return np.array([not skip for skip in self.layout.skipped], dtype=bool) & enough & ~self.apart
+        return np.array([not skip for skip in self.layout.skipped], dtype=bool) & enough
 
     @cached_property
     def constant(self) -> NDArray[np.bool_]:
@@ -146,7 +151,8 @@ class Reference:
     @property
     def unarmed(self) -> str | None:
         """Why windows cannot be judged against it, or None."""
-        if self.tested.any():
+        # a fixed threshold is judged by as well; losses alone are not
+        if any(enough and place != self.loss for place, enough in enumerate(self._enough)):
             return None
         candidates = [place for place, skip in enumerate(self.layout.skipped) if not skip]
         if not candidates:

@@ -3,6 +3,7 @@ import pytest
 
 from driftd.detect.history import History
 from driftd.detect.monitor import Step, step
+from driftd.detect.pattern import returned
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.profile import Profile
@@ -176,6 +177,19 @@ def test_a_fixed_threshold_wins_over_the_evidence() -> None:
     steps = run(reference_of(rows, schema, strict), windows(quiet, 3), strict)
     assert alarm(steps) == 1
     assert [c.name for c in steps[-1].verdict.columns if c.drift] == ["c0"]
+
+
+def test_fixed_thresholds_of_all_columns_are_judged_by() -> None:
+    rng = np.random.default_rng(4)
+    settings = DriftSettings(window_rows=100, thresholds={"c0": {"ks": 0.3}, "c1": {"ks": 0.3}})
+    reference = reference_of(*numbers(rng.normal(size=(1000, 2))), settings)
+    assert reference.unarmed is None
+    quiet, moved = (numbers(rng.normal([0, shift], 1, size=(100, 2)))[0] for shift in (0, 2))
+    steps = run(reference, [quiet] * 20 + [moved], settings)
+    assert [done.verdict.alarm for done in steps] == [False] * 20 + [True]
+    assert [column.name for column in steps[-1].verdict.columns if column.drift] == ["c1"]
+    assert not any(done.verdict.warn for done in steps)
+    assert not returned(reference, Profile.of(reference.layout, [moved]), 0.5)  # no test tells them apart
 
 
 def test_dependent_rows_are_counted_for_what_they_are_worth_or_refused() -> None:
