@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -398,6 +399,16 @@ def test_an_entity_that_is_null_makes_a_bad_row(tmp_path):
     entities = [[{"start": 0, "end": 3, "label": "A"}, None], [{"start": 0, "end": 3, "label": "A"}]]
     table = pa.table({"text": ["abcdef", "ghijkl"], "entities": pa.array(entities, ARROW[Kind.ENTITIES])})
     pq.write_table(table, path)
+    assert [row["text"] for row in good(path, LABELLED)] == ["ghijkl"]
+    assert bad(path, LABELLED) == [BadRow(1, "entity null does not lie in its text of 6 characters")]
+
+
+def test_an_entity_that_is_null_over_other_values_makes_a_bad_row(tmp_path):
+    path = str(tmp_path / "rows.arrow")
+    fields = [pa.array([0, 0]), pa.array([3, 3]), pa.array(["A", "A"])]
+    entities = pa.StructArray.from_arrays(fields, ["start", "end", "label"], mask=pa.array([True, False]))
+    table = pa.table({"text": ["abcdef", "ghijkl"], "entities": pa.ListArray.from_arrays([0, 1, 2], entities)})
+    pyarrow.feather.write_feather(table, path)
     assert [row["text"] for row in good(path, LABELLED)] == ["ghijkl"]
     assert bad(path, LABELLED) == [BadRow(1, "entity null does not lie in its text of 6 characters")]
 

@@ -235,7 +235,8 @@ def misplaced(entities: pa.Array, text: pa.Array | None) -> dict[int, str]:
         wrong |= (end > length[row] + 1) | (
             start >= length[row]
         )  # one past the end is common, and as in a slice the end
-    wrong |= flat.field("label").is_null().to_numpy(zero_copy_only=False)
+    null = pc.or_(flat.is_null(), flat.field("label").is_null())  # what a null lies over may look sound
+    wrong |= null.to_numpy(zero_copy_only=False)
     found: dict[int, str] = {}
     for each in wrong.nonzero()[0]:
         entity = flat[int(each)].as_py()
