@@ -248,6 +248,8 @@ class Dispatcher:
         try:
             self.runner.execute(run_id, stop)
         except Exception as error:  # noqa: BLE001  # a defect in a run must not start it again and again
+            if stop.is_set():  # its worker may have ended with the daemon: it goes on after the next start
+                return
             with self.journal.write():
                 tables.runs.set(
                     self.journal, "id = ? AND ended_at IS NULL", run_id,

@@ -112,6 +112,8 @@ class Scorings:
         except (DriftdError, OSError) as failure:
             error = str(failure)
         except Exception as failure:  # noqa: BLE001  # whatever a scorer writes, the daemon lives
+            if self._stop.is_set():  # its worker may have ended with the daemon
+                return
             error = repr(failure)
         with self.journal.write():
             self._record(assignment, window.number if window else ACCEPTED, losses, error)
