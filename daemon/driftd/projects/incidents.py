@@ -187,6 +187,9 @@ def settle(journal: Journal, run: Run, regime_rows: int) -> None:
         return
     decided = run.state in (RunState.PROMOTED, RunState.KEPT)
     if decided and run.plan.get("alarm", incident.window) != incident.window:
+        if run.state is RunState.PROMOTED:  # what the first alarm left is no champion's any more
+            left = references.left(journal, incident)
+            tables.incidents.set(journal, "id = ?", incident.id, reference_id=left)
         _wait(journal, run, incident, IncidentState.OPEN, None)  # the run knew nothing of a regime that has begun since
     elif run.cause == "recall":
         _recalled(journal, run, incident)

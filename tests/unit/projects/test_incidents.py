@@ -1,7 +1,7 @@
 import pytest
 
 from driftd.journal import Journal, tables
-from driftd.journal.records import IncidentState, ProjectState, RunState
+from driftd.journal.records import IncidentState, ProjectState, RunState, WindowState
 from driftd.projects import incidents, patterns
 
 VERDICT = {
@@ -107,6 +107,27 @@ def test_a_further_change_while_a_run_is_on_its_way_waits_for_the_next_run(journ
     assert (incident.state, incident.retry_rows, incident.onset_window) == (IncidentState.OPEN, None, 39)
     assert tables.projects.get(journal, "p").detail["collecting"] == {"from": 39}
     assert run(journal, incident, state, alarm=40).state is not IncidentState.OPEN
+
+
+@pytest.mark.parametrize(("state", "back"), [(RunState.PROMOTED, 2), (RunState.KEPT, 1)])
+def test_who_dismisses_a_further_change_goes_back_to_what_the_champion_was_made_for(journal, state, back):
+    incident = opened(journal)
+    with journal.write():
+        made = tables.references.add(
+            journal, project="p", profile="b", rows=10, made_of={}, first_window=18, armed=True, created_at=2.0
+        )
+        incidents.watch(journal, "p", made)
+        tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.RUNNING)
+        tables.windows.add(
+            journal, project="p", number=40, spans=[], rows=1, closed_at=3.0, closed_by="rows", state=WindowState.JUDGED,
+            reference_id=made,
+        )  # fmt: skip
+    opened(journal, window=40, onset=39)
+    incident = run(journal, incident, state, alarm=20)
+    with journal.write():
+        incidents.dismiss(journal, incident)
+    project = tables.projects.get(journal, "p")
+    assert (project.reference_id, project.detail) == (back, {})
 
 
 def test_a_change_while_a_scheduled_run_is_on_its_way_waits_for_the_next_run(journal):
