@@ -48,9 +48,10 @@ class RankShift:
     When to use: shifts and changes of spread of numeric columns; finds them with fewer rows than K-S does (for a normal
     shift 0.95 of the best possible efficiency, K-S about 0.6).
 
-    Law: scores are bounded, so the permutation law is close to chi-squared with 2 degrees of freedom, and its tail is
-    lighter; where ties leave fewer values the degrees are fewer. Scores that lie far out or are skewed by more than one
-    (rare or tied values) are tempered by Bernstein's inequality: z² / (1 + max|score| z / 3 sqrt(n_e)).
+    Law: close to chi-squared with 2 degrees of freedom, as scores are bounded; the tail is heavier where one sample has
+    few rows (at 10^-4, against 2,000 rows, 1.1 to 1.5 times with 100 and 2 to 3.5 times with 20). Where ties leave fewer
+    values the degrees are fewer. Scores that lie far out or are skewed by more than one (rare or tied values) are
+    tempered by Bernstein's inequality: z² / (1 + max|score| z / 3 sqrt(n_e)).
 
     Source: Neyman 1937; Mood 1954 for spread; Thas, Comparing Distributions, 2010, chapters 4 and 9.
     """
