@@ -42,9 +42,8 @@ def test_an_empty_sample_says_nothing(statistic: Statistic) -> None:
     some, none = np.array([3, 4, 5]), np.zeros(3, dtype=int)
     for pair in (Pair(some, none), Pair(none, some), Pair(none, none)):
         outcome = statistic(pair)
-        assert np.isfinite(outcome.value)
+        assert outcome.value == 0
         assert outcome.p_value is None or outcome.p_value == 1
-        assert not statistic.tested or outcome.value == pytest.approx(0, abs=1) or outcome.p_value == 1
 
 
 @every

@@ -34,7 +34,7 @@ class PopulationStability:
     def __call__(self, pair: Pair) -> Outcome:
         a, b = smoothed(pair)
         ratio = np.log(np.where(a > 0, a, 1.0) / np.where(b > 0, b, 1.0))
-        return Outcome(((a - b) * ratio).sum(-1), None)
+        return Outcome(np.where(pair.effective <= 0, 0.0, ((a - b) * ratio).sum(-1)), None)
 
 
 class JensenShannon:
@@ -53,7 +53,7 @@ class JensenShannon:
         a, b = pair.shares
         middle = (a + b) / 2
         divergence = (_divergence(a, middle) + _divergence(b, middle)) / 2
-        return Outcome(np.sqrt(np.clip(divergence, 0.0, 1.0)), None)
+        return Outcome(np.where(pair.effective <= 0, 0.0, np.sqrt(np.clip(divergence, 0.0, 1.0))), None)
 
 
 def _divergence(a: Floats, b: Floats) -> Floats:
