@@ -20,7 +20,7 @@ MOST_BLOCKS = 64
 
 def blocks_of(rows: int, window_rows: int) -> Ints:
     """Return where the blocks of consecutive rows begin in which a reference is looked at, and the end."""
-    blocks = min(max(rows // window_rows, LEAST_BLOCKS), MOST_BLOCKS)
+    blocks = min(max(rows // window_rows, LEAST_BLOCKS), MOST_BLOCKS, max(rows, 1))  # none is empty
     return np.linspace(0, rows, blocks + 1).astype(np.int64)
 
 

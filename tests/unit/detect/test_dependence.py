@@ -4,7 +4,8 @@ import pytest
 from driftd.detect.dependence import block_sums, blocks_of, integrated_time, overdispersion
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
-from support.rows import numbers
+from driftd.readers import Kind
+from support.rows import batch, numbers
 
 
 @pytest.mark.parametrize("memory", [0.3, 0.6, 0.9])
@@ -58,3 +59,14 @@ def test_sessions_as_long_as_windows_are_seen_where_they_shift_the_level_alone(w
         settings = DriftSettings(window_rows=100)
         found += Reference.build(lambda rows=rows: [rows], schema.columns, settings).design.tolist()
     assert 0.75 * true < np.median(found) < 1.5 * true
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [1, 2, 5, 7, 12])
+def test_few_rows_are_looked_at_without_a_warning(rows) -> None:
+    """A division by nothing would be printed under the answer of `driftd check`."""
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice(["one", "two", "three"], 4)) for _ in range(rows)]
+    few, schema = batch(x=(Kind.NUMERIC, rng.normal(size=rows)), y=(Kind.NUMERIC, rng.normal(size=rows)), text=(Kind.TEXT, texts))  # fmt: skip
+    reference = Reference.build(lambda: [few], schema.columns, DriftSettings(window_rows=100))
+    assert reference.unarmed == f"the reference has {rows} rows and needs 100"
