@@ -379,6 +379,26 @@ class TestKeep:
         assert (incident.state, incident.resolution) == ("closed", "recovery")
 
     @pytest.mark.parametrize("duplicates", ["skip", "accept"])
+    def test_files_that_were_left_where_they_are_stay_there_when_files_are_to_be_moved_from_now_on(
+        self, duplicates, tmp_path, workers
+    ):
+        keeping = Rig(tmp_path, workers, after="keep", duplicates=duplicates)
+        write_csv(keeping.root / "a.csv", good_rows(3))
+        write_csv(keeping.root / "refused.csv", [(1,)], header=["x"])
+        keeping.intake.scan()
+        keeping.close()
+        moving = Rig(tmp_path, workers, after="move", duplicates=duplicates)
+        write_csv(moving.root / "b.csv", good_rows(2, 3))
+        moving.intake.scan()
+        assert moving.states() == [("a.csv", "admitted"), ("refused.csv", "quarantined"), ("b.csv", "admitted")]
+        assert rows_of(moving) == [0, 1, 2, 3, 4]
+        assert moving.lying() == ["a.csv", "processed/000003-b.csv", "refused.csv"]
+        quarantine.retry(moving.intake, 2)
+        moving.intake.scan()
+        assert moving.lying() == ["a.csv", "processed/000003-b.csv", "quarantine/000004-refused.csv"]
+        moving.close()
+
+    @pytest.mark.parametrize("duplicates", ["skip", "accept"])
     def test_a_file_that_was_only_touched_is_the_same(self, tmp_path, workers, duplicates):
         rig = Rig(tmp_path, workers, after="keep", duplicates=duplicates)
         write_csv(rig.root / "a.csv", good_rows(3))

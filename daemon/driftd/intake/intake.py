@@ -112,8 +112,9 @@ class Intake:
         began = self.journal.clock()
         changed = self.admission.resume()
         found, odd = listing(self.root, (os.fsencode(self.places.processed), os.fsencode(self.places.quarantine)))
+        found = self._unknown(found)
         if self.settings.source.after == "keep":
-            found = self._unknown(found, odd)
+            found = _openable(found, odd)
         ready, pause = self.settling.ready(found)
         ready.sort(key=lambda file: file.order)
         if pause is not None:
@@ -133,8 +134,8 @@ class Intake:
         if self._watch is not None:
             self._watch.wake_in(seconds)
 
-    def _unknown(self, found: list[Found], odd: list[Oddity]) -> list[Found]:
-        """Leave out files that stay where they are and look as they did when they were let in."""
+    def _unknown(self, found: list[Found]) -> list[Found]:
+        """Leave out files that look as they did when they were let in and left there, maybe by earlier settings."""
         known: dict[bytes, tuple[int, int]] = {}
         for i in range(0, len(found), 500):
             paths = [file.path for file in found[i : i + 500]]
@@ -145,10 +146,7 @@ class Intake:
             known |= {
                 row["location"]: (row["size"], row["mtime_ns"]) for row in self.journal.rows(query, self.name, *paths)
             }
-        unknown = [file for file in found if known.get(file.path) != (file.size, file.mtime_ns)]
-        named = {file.path for file in unknown if _is_utf8(file.path)}  # libraries that read files open no others
-        odd += [Oddity(f.path, "its name is not UTF-8", "rename it") for f in unknown if f.path not in named]
-        return [file for file in unknown if file.path in named]
+        return [file for file in found if known.get(file.path) != (file.size, file.mtime_ns)]
 
     def _hashed(self, group: list[Found], odd: list[Oddity]) -> list[tuple[Found, Fingerprint]]:
         """Hash files; one that changes meanwhile waits, one that cannot be read is odd."""
@@ -210,6 +208,13 @@ def _groups(files: list[Found]) -> Iterator[list[Found]]:
         size += file.size
     if group:
         yield group
+
+
+def _openable(found: list[Found], odd: list[Oddity]) -> list[Found]:
+    """Leave out files with names that libraries cannot open, and say so."""
+    named = {file.path for file in found if _is_utf8(file.path)}
+    odd += [Oddity(file.path, "its name is not UTF-8", "rename it") for file in found if file.path not in named]
+    return [file for file in found if file.path in named]
 
 
 def _is_utf8(path: bytes) -> bool:
