@@ -82,7 +82,7 @@ class Layout:
             values_of(feature, binning, sample) if whole(feature) else np.zeros(0)
             for feature, binning in zip(features, binnings, strict=True)
         ]
-        pairs = Pairs.fit(features, skipped, columns_of)
+        pairs = Pairs.fit(features, binnings, skipped, columns_of)
         return cls(tuple(features), tuple(binnings), tuple(skipped), tuple(notes), pairs, known)
 
     @cached_property

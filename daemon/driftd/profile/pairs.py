@@ -1,5 +1,6 @@
 """Columns two at a time: in how many rows are two halves of their values not the same? Counts that no single column shows."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,9 @@ from driftd.profile.features import Feature
 
 MOST = 128  # halves; the pairs grow with their square
 ROWS = 1 << 11  # that are looked at of those that are counted at once
+HALVES = 2  # of a column
 LEAST = 0.05  # share of the rows that either side of a half must have
+ALIKE = 3.0  # standard errors within which two values are equally frequent
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 KINDS = ("numeric", "categorical", "boolean")
 
@@ -42,17 +45,25 @@ class Pairs:
     """The pairs of halves of different features.
 
     A numeric column has two halves, above its median and between its quartiles, which are independent of each other; a
-    category has its two most frequent values. Where columns move together, the rows that are in one half and not in the
-    other are more or fewer than chance has it; where that changes and no column does, only these counts tell.
+    category has its two most frequent values, the first by name of those that are equally frequent as far as the rows
+    tell: the one that happens to be most frequent is less so elsewhere. Where columns move together, the rows that are in
+    one half and not in the other are more or fewer than chance has it; where that changes and no column does, only these
+    counts tell.
     """
 
     halves: tuple[Half, ...] = ()
 
     @classmethod
-    def fit(cls, features: Sequence[Feature], skipped: Sequence[str], columns: Sequence[Floats | Ints]) -> "Pairs":
+    def fit(
+        cls,
+        features: Sequence[Feature],
+        binnings: Sequence[Binning],
+        skipped: Sequence[str],
+        columns: Sequence[Floats | Ints],
+    ) -> "Pairs":
         """Choose the halves; `columns` are the rows' values, or cells of a category, of each feature that is `whole`."""
         chosen = [place for place, each in enumerate(features) if whole(each) and not skipped[place]]
-        found: list[list[Half]] = [_halves(place, columns[place]) for place in chosen]
+        found: list[list[Half]] = [_halves(place, binnings[place], columns[place]) for place in chosen]
         if sum(map(len, found)) > MOST:
             found = [each[:1] for each in found]
         halves = tuple(half for each in found for half in each)[:MOST]
@@ -174,12 +185,24 @@ def values_of(feature: Feature, binning: Binning, batch: pa.RecordBatch, rows: I
     return binning.codes(column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode(), rows)
 
 
-def _halves(place: int, values: Floats | Ints) -> list[Half]:
-    if values.dtype.kind == "f":
+def _halves(place: int, binning: Binning, values: Floats | Ints) -> list[Half]:
+    if isinstance(binning, Values):
+        tried = [Half(place, cell - 1.0, float(cell)) for cell in _most_frequent(binning.values, values)]
+    else:
         finite = values[np.isfinite(values)]
         low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75], method="inverted_cdf") if len(finite) else (0, 0, 0)
         tried = [Half(place, float(middle), np.inf), Half(place, float(low), float(high))]
-    else:
-        tried = [Half(place, cell - 1.0, float(cell)) for cell in range(2)]
     shares = [float(half.holds(values).mean()) if len(values) else 0.0 for half in tried]
     return [half for half, share in zip(tried, shares, strict=True) if LEAST <= share <= 1 - LEAST]
+
+
+def _most_frequent(names: Sequence[str], codes: Floats | Ints) -> list[int]:
+    """Return the cells of a category's two most frequent values."""
+    counts = np.bincount(codes[codes >= 0].astype(np.int64), minlength=len(names))
+    left, found = list(range(len(names))), list[int]()
+    while left and len(found) < HALVES:
+        most = int(counts[left].max())
+        alike = [cell for cell in left if most - counts[cell] <= ALIKE * math.sqrt(most + counts[cell])]
+        found.append(min(alike, key=names.__getitem__))
+        left.remove(found[-1])
+    return [*found, *range(len(found), HALVES)]  # where fewer are told: rows with another

@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 
 from driftd.detect.check import check
+from driftd.detect.evidence import Blocks
 from driftd.detect.explain import explain
 from driftd.detect.history import History
 from driftd.detect.monitor import step
+from driftd.detect.paired import Paired
 from driftd.detect.pattern import Pattern, classify
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
-from driftd.profile import Profile
+from driftd.profile import Layout, Profile
 from driftd.readers import Kind
 from support.rows import batch, numbers
 
@@ -61,6 +63,21 @@ def test_two_samples_with_equal_margins_are_told_apart_and_both_columns_named() 
     assert [column.name for column in found.columns if column.drift] == ["c0", "c1"]
     same, _ = linked(rng, 1000, 0.5)
     assert not check(lambda: [before], [same], schema.columns, SETTINGS, 0.001).drift
+
+
+def test_equally_frequent_values_keep_the_level_of_pairs() -> None:
+    rng = np.random.default_rng(0)
+    rejected = 0
+    for _ in range(150):
+        (before, schema), (now, _) = (
+            batch(**{name: (Kind.CATEGORICAL, rng.choice(list("abcdefghijklmn"), rows).tolist()) for name in "xy"})
+            for rows in (1000, 2000)
+        )
+        layout = Layout.fit(before, schema.columns)
+        paired = Paired(layout.pairs, np.ones(layout.pairs.size), np.ones(layout.pairs.size, bool))
+        blocks = Blocks.single(*(Profile.of(layout, [rows]) for rows in (before, now)))
+        rejected += paired.test(blocks.reference, blocks.current, 0.0).p_values[0] <= 0.05
+    assert rejected <= 14  # with 7.5 expected at most, more have a chance of 1 %
 
 
 def test_a_pair_that_comes_and_goes_in_the_reference_is_worth_fewer_rows() -> None:
