@@ -43,7 +43,8 @@ TIED_SHARE, ONES = 0.9, 0.08
 SESSION, ALIKE = 100, 0.05  # rows of a session, and the correlation of two of its rows
 VALUES = 1000
 ZIPF = 1 / np.arange(1, VALUES + 1) ** 1.2
-CATEGORIES = "zipf"  # columns of many values, of which most are rare
+EQUAL = 14
+CATEGORIES = ("zipf", "equal")  # columns of many values, of which most are rare; and of a few equally frequent ones
 TEXTS = "texts"  # a column of documents and one of their entities
 CHUNK = 2000
 
@@ -56,7 +57,8 @@ FAMILIES: dict[str, Draw] = {
     ),
     "mixed": mixed,
     "ones": lambda rng, rows, columns: (rng.random((rows, columns)) < ONES).astype(float),
-    CATEGORIES: lambda rng, rows, columns: rng.choice(VALUES, (rows, columns), p=ZIPF / ZIPF.sum()),
+    "zipf": lambda rng, rows, columns: rng.choice(VALUES, (rows, columns), p=ZIPF / ZIPF.sum()),
+    "equal": lambda rng, rows, columns: rng.integers(EQUAL, size=(rows, columns)),
     "sessions": lambda rng, rows, columns: (
         np.sqrt(ALIKE) * np.repeat(rng.normal(size=(-(-rows // SESSION), columns)), SESSION, axis=0)[:rows]
         + np.sqrt(1 - ALIKE) * rng.normal(size=(rows, columns))
@@ -89,7 +91,7 @@ def texts(rows: int, seed: int) -> Iterator[pa.RecordBatch]:
 def case(family: str, columns: int, reference: int, args: argparse.Namespace) -> tuple[int, int]:
     """Return alarms and windows that were judged."""
     settings = DriftSettings(args.rows, max(10_000, reference), args.budget)
-    kind = Kind.CATEGORICAL if family == CATEGORIES else Kind.NUMERIC
+    kind = Kind.CATEGORICAL if family in CATEGORIES else Kind.NUMERIC
     schema = DOCUMENTS if family == TEXTS else [Column(f"c{i}", kind) for i in range(columns)]
     alarms = judged = 0
     for seed in range(args.streams):
