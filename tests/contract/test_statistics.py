@@ -10,7 +10,9 @@ from driftd.config.model import StatisticName
 from driftd.stats import STATISTICS, Pair, Statistic
 
 every = pytest.mark.parametrize("statistic", STATISTICS.values(), ids=STATISTICS)
-tested = pytest.mark.parametrize("statistic", [s for s in STATISTICS.values() if s.tested], ids=lambda s: s.name)
+each_with_a_law = pytest.mark.parametrize(
+    "statistic", [s for s in STATISTICS.values() if s.tested], ids=lambda s: s.name
+)
 SHARES = np.array([0.02, 0.08, 0.1, 0.3, 0.25, 0.15, 0.06, 0.04])
 
 
@@ -81,7 +83,7 @@ def test_the_order_of_categories_is_no_information(statistic: Statistic) -> None
     )
 
 
-@tested
+@each_with_a_law
 @pytest.mark.parametrize(("n", "m"), [(2000, 250), (500, 50), (50_000, 5000)])
 def test_p_values_are_valid_without_drift(statistic: Statistic, n: int, m: int) -> None:
     rng = np.random.default_rng(4)
@@ -91,7 +93,7 @@ def test_p_values_are_valid_without_drift(statistic: Statistic, n: int, m: int) 
         assert (p_values <= level).mean() <= level * most
 
 
-@tested
+@each_with_a_law
 def test_p_values_are_small_with_drift(statistic: Statistic) -> None:
     rng = np.random.default_rng(5)
     outcome = statistic(Pair(draw(rng, 5000), draw(rng, 1000, np.roll(SHARES, 1))))
@@ -99,7 +101,7 @@ def test_p_values_are_small_with_drift(statistic: Statistic) -> None:
     assert outcome.p_value < 1e-9
 
 
-@tested
+@each_with_a_law
 def test_dependent_rows_say_less(statistic: Statistic) -> None:
     rng = np.random.default_rng(6)
     reference, current = draw(rng, 5000), draw(rng, 300, np.roll(SHARES, 1))

@@ -65,7 +65,7 @@ class Axis:
         distinct = np.unique(ordered)
         inner = distinct if len(distinct) <= QUANTILES else ordered[np.ceil(np.sort(grid) * n).astype(int) - 1]
         low, high = float(ordered[0]), float(ordered[-1])
-        largest = np.finfo(np.float64).max
+        largest = float(np.finfo(np.float64).max)
         reach = min(far * (high / 2 - low / 2), largest / 2) * 2 if len(distinct) > FEW else np.inf
         ends = np.array([max(low - reach, -largest), min(high + reach, largest)])
         below = np.nextafter(low, -largest)

@@ -1,7 +1,6 @@
 import errno
 import functools
 import os
-import signal
 import threading
 
 import pytest
@@ -9,10 +8,9 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import FileState
 from driftd.projects.joining import Joining
-from driftd.retrain import late_labels
 from driftd.service.workers import Workers
 from support.daemon import wait_until
-from support.intake import dies_at_once
+from support.intake import dies_at_once, dies_once
 from support.project import write_rows
 from support.retraining import COLUMNS, Retraining
 
@@ -82,13 +80,6 @@ def test_a_file_that_kills_the_process_which_looks_at_it_is_given_up(kinds, monk
     [failed] = [each for each in tables.events.all(kinds.journal) if each.kind == "labels-failed"]
     assert failed.subject == killer
     assert tables.files.get(kinds.journal, killer).unlabelled == 0
-
-
-def dies_once(mark, *given, **named):
-    if not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return late_labels.look(*given, **named)
 
 
 def test_a_process_that_somebody_else_kills_takes_no_labels_away(kinds, tmp_path, monkeypatch):
