@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from driftd.cli.options import LARGEST, Config, Json, Project, Wait
+from driftd.cli.options import Config, Json, Project, Wait
+from driftd.observe.text import LARGEST
 
 Run = Annotated[int, typer.Argument(metavar="RUN", max=LARGEST, help="Number of a run that waits.")]
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from driftd.cli.options import LARGEST, AnyProject, Config, Json, Limit, Wait
+from driftd.cli.options import AnyProject, Config, Json, Limit, Wait
+from driftd.observe.text import LARGEST
 
 if TYPE_CHECKING:
     from driftd.observe.views import IncidentView

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from driftd.cli.options import LARGEST, Config
-from driftd.observe.text import clean_log
+from driftd.cli.options import Config
+from driftd.observe.text import LARGEST, clean_log
 
 EVERY = 0.3  # seconds between two looks at a log that grows
 

@@ -37,9 +37,6 @@ def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-DIGITS = 18  # of the numbers that a journal gives, at most
-LARGEST = 10**DIGITS - 1
-
 Config = Annotated[
     Path | None,
     typer.Option(

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from driftd.cli.options import LARGEST, AnyProject, Config, Json, Limit, Wait
+from driftd.cli.options import AnyProject, Config, Json, Limit, Wait
+from driftd.observe.text import LARGEST
 
 File = Annotated[int, typer.Argument(metavar="FILE", max=LARGEST, help="Number of a file in quarantine.")]
 

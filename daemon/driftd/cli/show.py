@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from driftd.cli.options import DIGITS, Config, Json, complete_model
+from driftd.cli.options import Config, Json, complete_model
+from driftd.observe.text import row_number
 
 if TYPE_CHECKING:
     from driftd.observe.views import ModelView, RunView
@@ -32,8 +33,9 @@ def show(
     from driftd.observe import views
 
     with looking(config) as state:
-        if what.isdecimal() and len(what) <= DIGITS:
-            found: RunView | ModelView = views.run(state.journal, int(what))
+        number = row_number(what)
+        if number is not None:
+            found: RunView | ModelView = views.run(state.journal, number)
         else:
             found = views.model(state.journal, *state.model(what))
         if as_json:

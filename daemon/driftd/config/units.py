@@ -40,14 +40,14 @@ def seconds(value: Any) -> float:
     """Return the seconds that `value` stands for: a number, or a text such as `90s`, `15min`, `6h`, `1d`, `2w`."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match:
-        found = float(match[1]) * _UNITS[match[2]]
+        found: int | float = float(match[1]) * _UNITS[match[2]]
     elif isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        found = float(min(value, 2 * LONGEST))
+        found = value
     else:
         raise ValueError(f"{value!r} is no duration; write it like 30s, 15min, 6h, 1d or 2w")
     if found > LONGEST:
         raise ValueError(f"{value!r} is more than a hundred years")
-    return found
+    return float(found)
 
 
 def size_in_bytes(value: Any) -> float:

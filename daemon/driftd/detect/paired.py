@@ -8,15 +8,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from driftd.detect.dependence import SURE
+from driftd.detect.dependence import SURE, TINY
 from driftd.detect.margins import SMALLEST_P
 from driftd.detect.verdict import ColumnVerdict, StatisticVerdict
 from driftd.profile import Layout, Profile
 from driftd.profile.binning import Floats, Ints
 from driftd.profile.pairs import Pairs
 from driftd.stats import Pair, statistic
-
-TINY = 1e-12
 
 
 @dataclass(frozen=True)

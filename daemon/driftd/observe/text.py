@@ -3,6 +3,8 @@
 import re
 
 COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+DIGITS = 18
+LARGEST = 10**DIGITS - 1  # number that a row of the journal may have
 KEPT = "\n\u202f\u00a0"  # beside what is printable: the end of a line, and spaces that do not break
 
 
@@ -21,6 +23,11 @@ def clean_log(text: str) -> str:
 
 def _acting(text: str) -> str:
     return "".join(c if c in "\t\r" else clean(c) for c in text) if not text.isprintable() else text
+
+
+def row_number(text: str) -> int | None:
+    """Return the number of a row that a text is, None where no row can have it."""
+    return int(text) if text.isdecimal() and len(text) <= DIGITS else None
 
 
 def short(text: object, most: int = 120) -> str:

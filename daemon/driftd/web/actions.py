@@ -12,6 +12,7 @@ from driftd.errors import UsageError
 from driftd.journal import Journal, tables
 from driftd.journal.asking import ask
 from driftd.observe import views
+from driftd.observe.text import LARGEST, row_number
 from driftd.web import access, pages
 from driftd.web.api import answer
 
@@ -19,7 +20,6 @@ SUBJECTS = {
     "trigger": None, "pause": None, "resume": None, "rollback": None, "approve": "run", "reject": "run",
     "dismiss": "incident", "quarantine-retry": "file",
 }  # fmt: skip
-DIGITS = 18  # of the largest number that a row of the journal may have
 BY = "somebody with the token"
 
 
@@ -35,9 +35,10 @@ async def asked_by_person(request: Request) -> Response:
     form = parse_qs((await access.body(request)).decode("utf-8", "replace"))
     access.check(request, form.get("token", [""])[0].strip().encode())
     action, _, subject = form.get("action", [""])[0].partition(":")
-    if subject and not (subject.isdecimal() and len(subject) <= DIGITS):
+    number = row_number(subject)
+    if subject and number is None:
         raise HTTPException(400, f"{subject[:40]!r} is no number of anything")
-    return RedirectResponse(f"/requests/{_write(request, action, int(subject) if subject else None)}", 303)
+    return RedirectResponse(f"/requests/{_write(request, action, number)}", 303)
 
 
 def request_page(request: Request) -> Response:
@@ -63,7 +64,7 @@ def _write(request: Request, action: str, subject: int | None) -> int:
     name = SUBJECTS[action]
     if (name is None) != (subject is None):
         raise HTTPException(400, f"{action} takes {'the number of a ' + name if name else 'no number'}")
-    if subject is not None and subject >= 10**DIGITS:
+    if subject is not None and subject > LARGEST:
         raise HTTPException(400, f"there is no {name} of this number")
     readable: Journal = request.app.state.journal
     project = views.project(readable, request.path_params["project"]).name
