@@ -172,6 +172,8 @@ def test_a_run_a_model_and_what_differs_are_shown(kept):
     said = kept.driftd("diff", "v1.0.0", "v2.0.0", "--patch")
     assert "1 to 3 files" in said
     assert "scores.json:ZipCode.f" in said
+    kept.driftd("report", "addresses", "--html", str(kept.folder / "report.html"))
+    assert "Made of all rows" in (kept.folder / "report.html").read_text()
     kept.driftd("show", "99", code=2)
     kept.driftd("diff", "v1.0.0", "v9.0.0", code=2)
 
