@@ -25,7 +25,7 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.util import filter_spans, fix_random_seed, load_config, minibatch
 
-from driftd.detect.replay import replay_rows
+from driftd.detect.offline.replay import replay_rows
 from driftd.detect.settings import DriftSettings
 from driftd.readers import Column, Kind, Span, infer, read_spans
 

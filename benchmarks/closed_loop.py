@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from driftd.backtest.lab import Made, Part, Side
-from driftd.backtest.loop import Loop
-from driftd.backtest.policies import follow, schedule
+from driftd.backtest.driftd_policy import Loop
+from driftd.backtest.fixed_policies import follow, schedule
+from driftd.backtest.model_factory import Made, Part, Side
 from driftd.backtest.stream import NEW, OLDER, Recorded
 from driftd.config import Project
 from driftd.readers import infer, row_ids

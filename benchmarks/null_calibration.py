@@ -17,7 +17,7 @@ import pyarrow as pa
 from scipy.special import pdtrc
 from structure import DOCUMENTS, documents
 
-from driftd.detect.replay import replay_rows
+from driftd.detect.offline.replay import replay_rows
 from driftd.detect.settings import DriftSettings
 from driftd.readers import Column, Kind
 

@@ -27,7 +27,7 @@ from driftd.config import Project
 from driftd.journal import Journal
 from driftd.journal.layout import journal_path
 from driftd.observe.metrics import Metrics
-from driftd.service.http import WebServer, address, bind
+from driftd.service.http_server import WebServer, address, bind
 from driftd.web.app import create_app
 
 BEGAN = 1.75e9

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 from structure import STRUCTURE, Draw
 
+from driftd.detect.file_volume import odd_volumes
 from driftd.detect.history import History
-from driftd.detect.monitor import step
 from driftd.detect.reference import Reference
+from driftd.detect.sequential_test import step
 from driftd.detect.settings import DriftSettings
-from driftd.detect.volume import odd_volumes
 from driftd.profile import Profile
 from driftd.readers import Column, Kind
 

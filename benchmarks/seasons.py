@@ -26,7 +26,7 @@ import pyarrow.parquet
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from driftd.projects import incidents
+from driftd.incidents import lifecycle
 from driftd.readers import infer
 from support.years import CHRISTMAS, Years, moment
 
@@ -88,7 +88,7 @@ class Replayed(Years):
             known = len(self.windows)
             self.look(f"{day} 08:00")
             alarms += [day for window in self.windows[known:] if window.verdict and window.verdict["alarm"]]
-            if self.project.reference_id is not None and incidents.drifting(self.journal, self.name):
+            if self.project.reference_id is not None and lifecycle.drifting(self.journal, self.name):
                 self.answer()
         return alarms
 

@@ -20,13 +20,13 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from structure import DOCUMENTS, documents
 
+from driftd.concurrency import prefetched
 from driftd.detect.history import History
-from driftd.detect.monitor import step
+from driftd.detect.offline.replay import Stream
 from driftd.detect.reference import Reference
-from driftd.detect.replay import Stream
+from driftd.detect.sequential_test import step
 from driftd.detect.settings import DriftSettings
 from driftd.profile import Profile
-from driftd.profile.ahead import prefetched
 from driftd.readers import Schema, infer, read
 
 LETTERS = np.array(list("abcdefgh"))

@@ -20,8 +20,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from closed_loop import DAY, ForestLab, accuracy
 
-from driftd.backtest.lab import Part
-from driftd.backtest.loop import Loop
+from driftd.backtest.driftd_policy import Loop
+from driftd.backtest.model_factory import Part
 from driftd.backtest.stream import Recorded
 from driftd.config import Project
 from driftd.readers import infer

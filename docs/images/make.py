@@ -13,11 +13,11 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from driftd.cli.demo.stage import Stage, incoming  # noqa: E402  # tests/ comes first
+from driftd.cli.demo.sandbox import Stage, incoming  # noqa: E402  # tests/ comes first
 from driftd.cli.demo.story import tell  # noqa: E402
 from driftd.cli.main import build_app  # noqa: E402
 from driftd.observe import views  # noqa: E402
-from driftd.service.lock import owner  # noqa: E402
+from driftd.service.daemon_lock import owner  # noqa: E402
 from support.browser import DESKTOP, PHONE, Browser  # noqa: E402
 
 LARGEST = 150_000  # bytes of a picture

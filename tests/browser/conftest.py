@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from driftd.config import Project
 from driftd.journal.layout import journal_path
 from driftd.service.health import Check
-from driftd.service.http import WebServer, address, bind
+from driftd.service.http_server import WebServer, address, bind
 from driftd.web.app import create_app
 from support.browser import Browser
 from support.daemon import wait_until

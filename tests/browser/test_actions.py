@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from driftd.journal import Journal, tables
 from driftd.journal.layout import journal_path
-from driftd.service.http import WebServer, address, bind
+from driftd.service.http_server import WebServer, address, bind
 from driftd.web.app import create_app
 from support.browser import DESKTOP, PHONE
 from support.daemon import wait_until

@@ -35,9 +35,9 @@ from driftd.readers import (
     supported,
     write,
 )
-from driftd.readers.cells import ARROW
+from driftd.readers.conversion import ARROW
 from driftd.readers.formats import delimited
-from driftd.readers.formats.careful import Records
+from driftd.readers.formats.csv_recovery import Records
 from support.forms import FORMS, LABELLED, TABLE, expected
 
 forms = pytest.mark.parametrize("form", FORMS, ids=str)
@@ -424,10 +424,10 @@ def test_an_end_that_is_one_past_the_texts_is_no_bad_row(tmp_path):
 @plain
 def test_a_row_beyond_all_measure_is_a_bad_row(form, tmp_path, monkeypatch):
     monkeypatch.setattr(source, "LONGEST", 2000)
-    monkeypatch.setattr("driftd.readers.formats.lines.LONGEST", 2000)
-    monkeypatch.setattr("driftd.readers.formats.elements.LONGEST", 2000)
+    monkeypatch.setattr("driftd.readers.formats.json_lines.LONGEST", 2000)
+    monkeypatch.setattr("driftd.readers.formats.json_list.LONGEST", 2000)
     monkeypatch.setattr(source, "CHUNK", 300)
-    monkeypatch.setattr("driftd.readers.formats.elements.CHUNK", 300)
+    monkeypatch.setattr("driftd.readers.formats.json_list.CHUNK", 300)
     rows = form.rows(30)
     key = "text" if form.entities else "note"
     rows[9] = rows[9] | {key: "long " * 2000}

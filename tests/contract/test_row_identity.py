@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftd.readers import Kind, row_id, row_ids
-from driftd.readers.cells import ARROW
+from driftd.readers.conversion import ARROW
 
 VECTORS = json.loads(Path(__file__).with_name("row_identity.json").read_text("utf-8"))
 

@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from driftd.config.model import StatisticName
+from driftd.config.settings import StatisticName
 from driftd.stats import STATISTICS, Pair, Statistic
 
 every = pytest.mark.parametrize("statistic", STATISTICS.values(), ids=STATISTICS)

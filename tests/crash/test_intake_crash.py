@@ -17,7 +17,7 @@ import pytest
 
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout, journal_path
-from driftd.projects.verify import _files, _windows
+from driftd.projects.verification import _files, _windows
 from support.intake import OLD, good_rows, write_csv
 from support.intake_crash import finish
 from support.parts import require

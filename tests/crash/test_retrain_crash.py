@@ -20,7 +20,8 @@ import pytest
 
 from driftd.journal import tables
 from driftd.journal.records import RunState
-from driftd.retrain import processes, served
+from driftd.retrain.process import launcher
+from driftd.retrain.publication import model_store
 from support.killed import TRACED
 from support.parts import require
 from support.project import copy_project, tool
@@ -128,7 +129,7 @@ class Place:
             "refs": tool(repository, "git", "for-each-ref", "--format=%(refname) %(objectname)"),
             "locks": [path.name for path in (repository / ".git").rglob("*.lock")],
             "pointer": kinds.layout.current.readlink() if kinds.layout.current.is_symlink() else None,
-            "models": {path.name: served.digest(path) for path in kinds.layout.models.glob("v*")},
+            "models": {path.name: model_store.digest(path) for path in kinds.layout.models.glob("v*")},
             "litter": sorted(path.name for path in kinds.layout.models.glob(".*")),
             "batches": sorted(path.name for path in kinds.layout.batches.glob("*")),
             "references": sorted(path.name for path in kinds.layout.references.glob("*")),
@@ -221,7 +222,7 @@ def undisturbed(made) -> dict[str, dict[str, Any]]:
 def nothing_goes_on(root: Path) -> None:
     """Wait for a keeper that carried no mark yet when its parent was killed: it ends by itself and starts no command."""
     until = time.monotonic() + 5
-    while left := processes.marked(root):
+    while left := launcher.marked(root):
         assert time.monotonic() < until, left
         threading.Event().wait(0.01)
 

@@ -8,12 +8,12 @@ import threading
 
 import pytest
 
-from driftd.config.model import Hook, Retention
+from driftd.config.settings import Hook, Retention
 from driftd.errors import DriftdError, RefusedError
 from driftd.journal import tables
 from driftd.journal.records import HookState, RunState
-from driftd.retrain import objects
-from driftd.retrain.retention import collect
+from driftd.retrain.garbage_collection import collect
+from driftd.retrain.repository import cache_objects
 from support.project import tool, write_rows
 from support.retraining import Retraining
 
@@ -169,4 +169,4 @@ def test_hashes_are_found_in_broken_files_too():
         b"<<<<<<< ours\nmd5: 0123456789abcdef0123456789abcdef.dir\n=======\n- md5: ffffffffffffffffffffffffffffffff\nsha256: "
         + b"a" * 64
     )
-    assert set(objects.HASH.findall(content)) == {b"0123456789abcdef0123456789abcdef.dir", b"f" * 32}
+    assert set(cache_objects.HASH.findall(content)) == {b"0123456789abcdef0123456789abcdef.dir", b"f" * 32}

@@ -16,7 +16,7 @@ import pytest
 
 from driftd.journal import tables
 from driftd.journal.records import HookState, RunState
-from driftd.projects.aftermath import Aftermath
+from driftd.projects.hook_dispatcher import Aftermath
 from support import s3
 from support.daemon import wait_until
 from support.project import tool

@@ -7,9 +7,9 @@ import subprocess
 import pytest
 
 from driftd import adopt
-from driftd.adopt import project
+from driftd.adopt import new_project
 from driftd.errors import CommandError, UsageError
-from driftd.share import share_dir
+from driftd.resources import share_dir
 from support.pipeline import SMALL, attempt, set_params, stages_that_ran
 from support.project import BIN, tool
 
@@ -108,7 +108,7 @@ def test_an_empty_folder_stays_the_same_one(tmp_path):
     done = attempt(tmp_path, "sh", "-c", f"{DRIFTD} init . >/dev/null && git log --oneline | wc -l && ls -A")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == "1"
-    assert not any(name.startswith(project.ASIDE) for name in done.stdout.split())
+    assert not any(name.startswith(new_project.ASIDE) for name in done.stdout.split())
     assert tmp_path.stat().st_ino == before
 
 
@@ -126,7 +126,7 @@ def test_a_failure_leaves_nothing_and_a_second_try_works(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_init_has_left_is_no_obstacle(tmp_path):
-    (tmp_path / f"{project.ASIDE}killed").mkdir()
+    (tmp_path / f"{new_project.ASIDE}killed").mkdir()
     adopt.create(tmp_path)
     assert (tmp_path / "dvc.yaml").is_file()
     with pytest.raises(UsageError):

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from driftd.errors import RefusedError
-from driftd.intake import close_windows, examine, quarantine
+from driftd.intake import close_windows, inspection, quarantine
 from driftd.journal import tables
 from driftd.journal.records import FileState
-from driftd.journal.spans import spans_of
+from driftd.journal.window_spans import spans_of
 from driftd.readers import Schema, read_spans
-from driftd.service.workers import Workers
+from driftd.service.worker_pool import Workers
 from support.daemon import wait_until
 from support.intake import COLUMNS, OLD, Rig, dies, good_rows, stumbles, write_csv
 
@@ -103,7 +103,7 @@ class TestAdmission:
 
     def test_a_file_that_grows_while_it_is_hashed_waits(self, rig, monkeypatch):
         path = write_csv(rig.root / "a.csv", good_rows(3))
-        real = examine.fingerprint
+        real = inspection.fingerprint
 
         def meanwhile(given):
             content = real(given)
@@ -112,10 +112,10 @@ class TestAdmission:
             return (
                 real(given)
                 if content is None
-                else examine.Fingerprint(content.sha256, content.size, content.mtime_ns, still=False)
+                else inspection.Fingerprint(content.sha256, content.size, content.mtime_ns, still=False)
             )
 
-        monkeypatch.setattr("driftd.intake.intake.fingerprint", meanwhile)
+        monkeypatch.setattr("driftd.intake.source_scanner.fingerprint", meanwhile)
         assert rig.intake.scan() == 0
         assert rig.files() == []
         monkeypatch.undo()
@@ -353,7 +353,7 @@ class TestKeep:
         assert rows_of(keeping) == [0, 1, 2, 10, 11]
         keeping.again()
         hashed = []
-        monkeypatch.setattr("driftd.intake.intake.fingerprint", hashed.append)
+        monkeypatch.setattr("driftd.intake.source_scanner.fingerprint", hashed.append)
         assert keeping.intake.scan() == 0
         assert hashed == []
 
@@ -584,7 +584,7 @@ class TestTrouble:
         path = write_csv(rig.root / "a.csv", good_rows(3))
         write_csv(rig.root / "b.csv", good_rows(3, 10))
         with rig.journal.write():  # and there the daemon was killed
-            rig.intake.admission.arrive(os.fsencode(path), "a.csv", examine.fingerprint(str(path)))
+            rig.intake.admission.arrive(os.fsencode(path), "a.csv", inspection.fingerprint(str(path)))
         path.unlink()
         replace(path)
         rig.again()
@@ -600,7 +600,7 @@ class TestTrouble:
         path = write_csv(rig.root / "sub" / "a.csv", good_rows(3))
         write_csv(rig.root / "b.csv", good_rows(3, 10))
         with rig.journal.write():  # and there the daemon was killed
-            rig.intake.admission.arrive(os.fsencode(path), "sub/a.csv", examine.fingerprint(str(path)))
+            rig.intake.admission.arrive(os.fsencode(path), "sub/a.csv", inspection.fingerprint(str(path)))
         path.unlink()
         path.parent.rmdir()
         path.parent.write_text("packed\n")
@@ -716,7 +716,7 @@ class TestWatching:
         def refused(*_):
             raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr("driftd.intake.watch._observe", refused)
+        monkeypatch.setattr("driftd.intake.change_hints._observe", refused)
         rig = Rig(tmp_path, workers, scan_every=0.05)
         wakes = []
         rig.intake.start(lambda: wakes.append(rig.intake.watching))
@@ -730,7 +730,7 @@ class TestWatching:
 
     @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.s3fs"])
     def test_a_network_file_system_is_polled(self, tmp_path, workers, monkeypatch, kind):
-        monkeypatch.setattr("driftd.intake.watch.file_system", lambda _: kind)
+        monkeypatch.setattr("driftd.intake.change_hints.file_system", lambda _: kind)
         rig = Rig(tmp_path, workers)
         rig.intake.start(lambda: None)
         assert rig.intake.watching == "polling"

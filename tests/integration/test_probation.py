@@ -5,11 +5,11 @@ import pytest
 from driftd.journal import tables
 from driftd.journal.records import HookState, ProbationState, RequestState, RunState
 from driftd.observe import views
-from driftd.projects.aftermath import Aftermath
-from driftd.projects.answers import Answers
-from driftd.projects.dispatch import Dispatcher
-from driftd.retrain import probation
-from driftd.retrain.processes import Stopped
+from driftd.projects.hook_dispatcher import Aftermath
+from driftd.projects.request_handler import Answers
+from driftd.projects.scheduling.scheduler import Dispatcher
+from driftd.retrain.process.launcher import Stopped
+from driftd.retrain.steps import probation
 from support.project import tool
 from support.retraining import Retraining
 

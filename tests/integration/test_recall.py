@@ -9,7 +9,7 @@ import pytest
 
 from driftd.journal import tables
 from driftd.journal.records import RunState
-from driftd.retrain import processes
+from driftd.retrain.process import launcher
 from support.adoption import QUIET, rows
 from support.project import BIN, tool
 from support.season import PROMOTE, Season, make_season
@@ -108,7 +108,7 @@ class Midway(threading.Event):
 
 
 def test_what_the_champion_printed_before_a_stop_is_in_the_log_once(with_models, monkeypatch):
-    monkeypatch.setattr(processes, "POLL", 0.001)
+    monkeypatch.setattr(launcher, "POLL", 0.001)
     kinds = with_models(1)
     [first, _] = promoted_twice(kinds)
     number = kinds.start("recall", windows=[3, 3], regime_from=3, recall=first.id, alarm=3)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from driftd.journal import tables
-from driftd.retrain import dataset, restoring, scorer
 from driftd.retrain.context import Context
-from driftd.retrain.dvc import Dvc
-from driftd.retrain.environment import environment
-from driftd.retrain.log import RunLog
-from driftd.retrain.worktree import Repository
+from driftd.retrain.dataset import dvc_dataset
+from driftd.retrain.evaluation import cache_checkout, champion_scorer
+from driftd.retrain.process.run_log import RunLog
+from driftd.retrain.repository.dvc import Dvc
+from driftd.retrain.repository.environment import environment
+from driftd.retrain.repository.worktree import Repository
 from support.project import copy_project, make_project, tool
 from support.retraining import Retraining
 
@@ -77,7 +78,7 @@ def test_the_files_are_those_that_dvc_checks_out(ctx):
     assert ctx.dvc.check_out(by_dvc.root)
     log = ctx.log.path.read_text()
     by_hash = ctx.worktree(tip(ctx), "by-hash")
-    restoring.bring(ctx, by_hash)
+    cache_checkout.bring(ctx, by_hash)
     assert ctx.log.path.read_text() == log  # DVC was not asked
     assert seen(by_hash.root) == seen(by_dvc.root)
     assert {
@@ -92,27 +93,27 @@ def test_the_files_are_those_that_dvc_checks_out(ctx):
 
 def test_a_dataset_may_be_left_and_one_of_its_files_be_an_example(ctx):
     tree = ctx.worktree(tip(ctx))
-    data = dataset.find(tree, "data")
-    like = Path(restoring.example(ctx, tree, data))
+    data = dvc_dataset.find(tree, "data")
+    like = Path(cache_checkout.example(ctx, tree, data))
     assert like.read_bytes() in [path.read_bytes() for path in (ctx.repository.folder / "data").iterdir()]
     assert like.suffix == ".csv"
-    restoring.bring(ctx, tree, leave={data.path})
+    cache_checkout.bring(ctx, tree, leave={data.path})
     assert (tree.root / "model").is_dir()
     assert not (tree.root / "data").exists()
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_text("{}"), Path.unlink], ids=["changed", "lost"])
 def test_what_the_cache_has_lost_or_changed_is_asked_of_dvc(ctx, damage):
-    outs = restoring.outputs(ctx.worktree(tip(ctx)))
+    outs = cache_checkout.outputs(ctx.worktree(tip(ctx)))
     [oid] = [out.oid for out in outs if out.path == "model"]
     remote = ctx.repository.folder.parent / "remote"
     tool(ctx.repository.folder, "dvc", "remote", "add", "-q", "--local", "-d", "there", str(remote))
     tool(ctx.repository.folder, "dvc", "push", "-q")
     tree = ctx.worktree(tip(ctx))
-    path = restoring.path_of(ctx.repository.cache(), oid)
+    path = cache_checkout.path_of(ctx.repository.cache(), oid)
     path.chmod(0o644)
     damage(path)
-    restoring.bring(ctx, tree)
+    cache_checkout.bring(ctx, tree)
     assert "not all can be taken from the cache by hash" in ctx.log.path.read_text()
     assert (tree.root / "model" / "map.json").read_bytes() == (
         ctx.repository.folder / "model" / "map.json"
@@ -121,17 +122,17 @@ def test_what_the_cache_has_lost_or_changed_is_asked_of_dvc(ctx, damage):
 
 def test_a_model_that_was_written_to_is_told_from_one_that_was_only_touched(ctx):
     tree = ctx.worktree(tip(ctx))
-    restoring.bring(ctx, tree)
-    [entry] = [out for out in restoring.outputs(tree) if out.path == "model"]
+    cache_checkout.bring(ctx, tree)
+    [entry] = [out for out in cache_checkout.outputs(tree) if out.path == "model"]
     known = {"path": "model", "hash": "md5", "md5": entry.oid}
     cache, model = ctx.repository.cache(), tree.root / "model"
     (model / "map.json").touch()
-    assert restoring.unchanged(cache, model, known)
+    assert cache_checkout.unchanged(cache, model, known)
     (model / "new").touch()
-    assert not restoring.unchanged(cache, model, known)
+    assert not cache_checkout.unchanged(cache, model, known)
     (model / "new").unlink()
     (model / "map.json").write_text("{}")
-    assert not restoring.unchanged(cache, model, known)
+    assert not cache_checkout.unchanged(cache, model, known)
 
 
 def test_a_served_model_is_put_back_where_no_folder_is_left_for_it(ctx):
@@ -144,5 +145,5 @@ def test_a_served_model_is_put_back_where_no_folder_is_left_for_it(ctx):
     given = {"project": "kinds", "version": "v1.0.0", "revision": tip(ctx), "digest": "d", "scores": {}}
     with ctx.journal.write():
         number = tables.models.add(ctx.journal, created_at=1.0, **given)
-    scorer._restore_model(ctx, tree, tables.models.get(ctx.journal, number))
+    champion_scorer._restore_model(ctx, tree, tables.models.get(ctx.journal, number))
     assert (tree.root / "made/by/hand/map.json").read_text() == "{}"

@@ -14,8 +14,9 @@ from driftd.errors import RefusedError
 from driftd.journal import tables
 from driftd.journal.files import point
 from driftd.journal.records import ProjectState, RunState
-from driftd.retrain import approval, served
-from driftd.retrain.diff import diff_models
+from driftd.retrain.evaluation.model_diff import diff_models
+from driftd.retrain.publication import model_store
+from driftd.retrain.steps import approval
 from support.project import make_project, share_cache, tool, write_rows
 from support.retraining import Retraining, contents
 
@@ -121,7 +122,7 @@ def test_a_better_candidate_goes_into_production(with_models, tmp_path):
     assert batches[1] == batches[2] != batches[0]
     data = sorted(path.name for path in (tmp_path / "clone" / "data").iterdir())
     assert data == sorted({*batches, "first.csv"})
-    assert served.digest(kinds.layout.models / "v2.0.0") == tables.models.all(kinds.journal)[-1].digest
+    assert model_store.digest(kinds.layout.models / "v2.0.0") == tables.models.all(kinds.journal)[-1].digest
     show = tool(repository, "gto", "show")
     assert "v2.0.0" in show
 
@@ -418,7 +419,7 @@ def test_a_reader_never_sees_a_gap_or_a_mixture_while_the_pointer_is_swapped(tmp
         source.mkdir()
         for name in ("weights", "labels"):
             (source / name).write_text(version)
-        served.make(models, version, source)
+        model_store.make(models, version, source)
     point(models / "current", "v1.0.0")
 
     def read() -> None:

@@ -12,9 +12,11 @@ import pytest
 from driftd.errors import RepositoryError
 from driftd.journal import tables
 from driftd.journal.records import RunState
-from driftd.retrain import approval, publish, runner, served
-from driftd.retrain.environment import environment
-from driftd.retrain.worktree import Repository
+from driftd.retrain import runner
+from driftd.retrain.publication import model_store
+from driftd.retrain.repository.environment import environment
+from driftd.retrain.repository.worktree import Repository
+from driftd.retrain.steps import approval, publication
 from support.project import make_project, tool, write_rows
 from support.retraining import Retraining
 
@@ -308,7 +310,7 @@ def test_a_run_whose_commit_others_see_goes_on_where_its_pointer_cannot_be_set_a
 
     monkeypatch.setattr(runner, "RETRY", 0.0)
     with monkeypatch.context() as patched:
-        patched.setattr(publish, "point_link", full)
+        patched.setattr(publication, "point_link", full)
         run = kinds.answer((1, 1), 1)
     assert (run.state, kinds.layout.current.readlink()) == (RunState.RUNNING, before)
     assert "No space left on device" in run.error
@@ -323,7 +325,7 @@ def test_a_run_whose_commit_others_see_goes_on_where_the_journal_cannot_be_writt
     other = sqlite3.connect(kinds.journal.path, isolation_level=None)
 
     def commit(ctx):
-        made = publish.commit(ctx)
+        made = publication.commit(ctx)
         other.execute("BEGIN IMMEDIATE")
         return made
 
@@ -345,7 +347,7 @@ def test_served_copies_that_cannot_be_removed_fail_neither_a_promotion_nor_a_rol
     def busy(*_):
         raise OSError(errno.EBUSY, "Device or resource busy")
 
-    monkeypatch.setattr(served, "clean", busy)
+    monkeypatch.setattr(model_store, "clean", busy)
     run = kinds.answer((1, 1), 1)
     assert (run.state, run.error, kinds.layout.current.readlink().name) == (RunState.PROMOTED, None, "v2.0.0")
     assert "Device or resource busy" in kinds.log(run.id)

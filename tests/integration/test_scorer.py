@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from driftd.config.model import Scorer
+from driftd.config.settings import Scorer
 from driftd.detect.settings import COLLECTING, DriftSettings
 from driftd.journal import tables
 from driftd.observe import views
-from driftd.observe.views.losses import LossesView
-from driftd.projects.scoring import Scorings
+from driftd.observe.views.champion_losses import LossesView
+from driftd.projects.champion_scoring import Scorings
 from support.project import copy_project, tool
 from support.retraining import Retraining
 

@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from driftd.config import Project
-from driftd.journal import Journal, seasons, tables
+from driftd.incidents import data_quality, lifecycle
+from driftd.journal import Journal, season_references, tables
 from driftd.journal.layout import journal_path
 from driftd.journal.records import IncidentState, Run, RunState
 from driftd.observe import views
-from driftd.projects import incidents, quality
-from driftd.projects import seasons as projects_seasons
+from driftd.projects import season_turns as projects_seasons
 from driftd.projects.loop import ProjectLoop
-from driftd.retrain import finish
-from driftd.service import explaining
+from driftd.retrain.steps import outcome
+from driftd.service import explanations
 from support import adoption
 from support.daemon import write_settings
 from support.intake import write_csv
@@ -216,7 +216,7 @@ def test_a_model_for_a_change_before_the_season_is_not_bound_to_the_season(years
     [waits] = years.open
     with years.journal.write():
         given = {"project": "p", "revision": "r", "digest": "d", "scores": {}, "created_at": 1.0}
-        answer = seasons.reference_of(years.journal, "p", waits.onset_window)
+        answer = season_references.reference_of(years.journal, "p", waits.onset_window)
         model = tables.models.add(years.journal, version="v2.0.0", reference_id=answer, **given)
         tables.assignments.add(years.journal, project="p", number=1, model_id=model, cause="promotion", assigned_at=2.0)
     ended(years, waits, RunState.PROMOTED)
@@ -234,13 +234,13 @@ def test_what_a_person_says_of_an_incident_is_for_the_time_that_it_is_about(year
     years.month("2026-12", shift=1.0)
     held = years.project.reference_id
     with years.journal.write():
-        incidents.dismiss(years.journal, first)
+        lifecycle.dismiss(years.journal, first)
     assert years.project.reference_id == held, "an old Christmas changes nothing in a new one"
     years.come("2026-12-29 08:00", y=2.0)
     [_, second] = years.incidents
     years.come("2027-01-01 08:00")
     with years.journal.write():
-        incidents.dismiss(years.journal, second)
+        lifecycle.dismiss(years.journal, second)
     assert years.project.reference_id == USUAL, "January is not held against Christmas"
 
 
@@ -255,13 +255,13 @@ def test_a_model_that_is_brought_back_does_not_take_the_season_away(years):
         )
         given = {"project": "p", "revision": "r", "digest": "d", "scores": {}, "created_at": 1.0}
         model = tables.models.add(years.journal, version="v1.0.0", reference_id=other, **given)
-        finish.bring_back(years.journal, tables.models.get(years.journal, model))
+        outcome.bring_back(years.journal, tables.models.get(years.journal, model))
         assert years.project.reference_id == held
         seasonal = tables.models.add(years.journal, version="v2.0.0", reference_id=held, **given)
     years.come("2027-01-01 08:00")
     assert years.project.reference_id == other, "its reference is the usual one now"
     with years.journal.write():
-        finish.bring_back(years.journal, tables.models.get(years.journal, seasonal))
+        outcome.bring_back(years.journal, tables.models.get(years.journal, seasonal))
     assert years.project.reference_id == other, "Christmas is over, whatever model is in production"
 
 
@@ -282,7 +282,7 @@ def test_a_rise_of_errors_that_is_older_than_the_season_takes_no_window_of_befor
     first = years.seasons[1].first_window
     verdict = {"alarm": False, "columns": [], "decay": {"before": 0.1, "now": 0.5, "rows": 100}}
     with years.journal.write():
-        incidents.harmed(years.journal, "p", first + 1, first - 3, verdict)
+        lifecycle.harmed(years.journal, "p", first + 1, first - 3, verdict)
     assert (years.open[0].kind, years.open[0].onset_window) == ("score", first)
     assert years.project.detail["collecting"] == {"from": first}
 
@@ -294,7 +294,7 @@ def ended(years, incident, state):
             years.journal, project="p", incident_id=incident.id, cause="drift", state=state, plan={}, created_at=1.0,
             ended_at=2.0,
         )  # fmt: skip
-        incidents.settle(years.journal, tables.runs.get(years.journal, run), 500)
+        lifecycle.settle(years.journal, tables.runs.get(years.journal, run), 500)
 
 
 def test_an_incident_that_no_candidate_answered_ends_with_its_season(years):
@@ -324,7 +324,7 @@ def test_data_that_are_right_as_they_are_are_no_regime_over_a_turn(years):
     [incident] = years.open
     assert (incident.kind, incident.onset_window) == ("quality", years.seasons[1].first_window - 1)
     with years.journal.write():
-        quality.accept(years.journal, incident)
+        data_quality.accept(years.journal, incident)
     assert years.project.detail["collecting"] == {"from": years.seasons[1].first_window}
     assert {each.state for each in years.windows[-2:]} == {"collected"}
 
@@ -392,7 +392,7 @@ class Writes:
 
 def count_writes(monkeypatch):
     from driftd.journal import Journal
-    from driftd.projects import judging, seasons
+    from driftd.projects import season_turns, window_judge
 
     writes, write = Writes(), Journal.write
 
@@ -407,7 +407,7 @@ def count_writes(monkeypatch):
             writes.passed()
 
     monkeypatch.setattr(Journal, "write", written)
-    for module in (judging, seasons):
+    for module in (window_judge, season_turns):
         whole = module.write_file
 
         def file(*values, whole=whole):
@@ -590,8 +590,8 @@ def test_what_changes_in_a_season_is_told_from_the_season_before_and_not_from_th
         years.answer()
         years.letters(f"{int(year) + 1}-01-01 08:00", PLAIN)
     [_, incident] = years.incidents
-    material = explaining.of_incident(years.journal, tmp_path / "state", views.incident(years.journal, incident.id))
-    [column] = explaining.told(material)
+    material = explanations.of_incident(years.journal, tmp_path / "state", views.incident(years.journal, incident.id))
+    [column] = explanations.told(material)
     came = [term["term"] for term in column["terms"] if term["current"] > term["reference"]]
     assert came == ["comet"]
     years.close()

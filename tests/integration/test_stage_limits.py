@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from driftd.journal.records import RunState
-from driftd.retrain import processes, retention
-from driftd.retrain.output import HEAD, TAIL
+from driftd.retrain import garbage_collection
+from driftd.retrain.process import launcher
+from driftd.retrain.process.output import HEAD, TAIL
 from support.project import tool
 from support.retraining import Retraining
 
@@ -67,13 +68,13 @@ def test_a_stage_that_misbehaves_ends_its_run_and_nothing_else(with_models, tmp_
     assert time.monotonic() - started < 60
     assert run.state is RunState.FAILED
     assert said in run.error
-    assert not processes.marked(kinds.layout.root)
+    assert not launcher.marked(kinds.layout.root)
     assert (kinds.layout.run(run.id) / "log").stat().st_size < HEAD + 2 * TAIL + 2_000_000
     if stage is LOUD:
         assert "bytes of output were cut here" in kinds.log(run.id)
         assert "that was all" in kinds.log(run.id)
     if stage is DISK:
-        assert not retention.worktrees(kinds.layout)
+        assert not garbage_collection.worktrees(kinds.layout)
     if stage not in (HANG, DISK):  # those that leave the most behind
         return
     (repository / "stages.py").write_text(good)

@@ -6,7 +6,7 @@ import pytest
 
 from driftd.journal import tables
 from driftd.journal.records import RunState
-from driftd.retrain.processes import Stopped
+from driftd.retrain.process.launcher import Stopped
 from support.project import make_project, share_cache, tool
 from support.retraining import Retraining
 

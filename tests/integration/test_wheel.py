@@ -53,7 +53,7 @@ def test_a_project_can_be_made_of_an_installed_wheel(wheel, tmp_path):
     words = [sys.executable, "-m", "driftd", "init", "made"]
     done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    where = [sys.executable, "-c", "from driftd.share import share_dir; print(share_dir())"]
+    where = [sys.executable, "-c", "from driftd.resources import share_dir; print(share_dir())"]
     found = subprocess.run(where, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout.strip()
     assert found == str(tmp_path / "installed" / "driftd" / "_share")
     assert (Path(found) / "pipeline" / "sample" / "incoming" / "01-iowa.jsonl").is_file()

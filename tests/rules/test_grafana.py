@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from driftd.observe import catalogue
+from driftd.observe import metric_catalogue
 from support.parts import require
 
 GRAFANA = Path(__file__).parents[2] / "config" / "grafana"
 DASHBOARD = json.loads((GRAFANA / "driftd.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 VARIABLES = {each["name"]: each for each in DASHBOARD["templating"]["list"]}
-METRICS = {metric.name: metric for metric in catalogue.METRICS}
+METRICS = {metric.name: metric for metric in metric_catalogue.METRICS}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 LABELS = {"instance", "job"}  # Prometheus adds them
 FILLED = {"$project": "p", "$instance": "i", "$__rate_interval": "5m"}
@@ -33,7 +33,7 @@ def filled(expression: str) -> str:
     return expression
 
 
-def metric_of(name: str) -> catalogue.Metric:
+def metric_of(name: str) -> metric_catalogue.Metric:
     return METRICS[name if name in METRICS else re.sub(r"_(bucket|sum|count)$", "", name)]
 
 

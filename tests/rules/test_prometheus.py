@@ -9,8 +9,8 @@ import yaml
 from typer.main import get_command
 
 from driftd.cli.main import build_app
-from driftd.observe import catalogue
-from driftd.share import runbook
+from driftd.observe import metric_catalogue
+from driftd.resources import runbook
 from support.parts import require
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ RULES = ROOT / "config" / "prometheus"
 TESTS = Path(__file__).parent
 ALERTS = yaml.safe_load((RULES / "alerts.yml").read_text())["groups"][0]["rules"]
 RECORDED = yaml.safe_load((RULES / "rules.yml").read_text())["groups"][0]["rules"]
-EXPORTED = {metric.name for metric in catalogue.METRICS}
+EXPORTED = {metric.name for metric in metric_catalogue.METRICS}
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from driftd import readers
-from driftd.config.model import Intake as IntakeSettings
-from driftd.config.model import Project, Source
+from driftd.config.settings import Intake as IntakeSettings
+from driftd.config.settings import Project, Source
 from driftd.intake import Intake
-from driftd.intake.examine import Examined, examine
+from driftd.intake.inspection import Examined, examine
+from driftd.intake.late_labels.task import Looked, look
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout, journal_path
 from driftd.journal.records import File
-from driftd.retrain.late_labels import Looked, look
 
 COLUMNS = [{"name": "x", "kind": "numeric"}, {"name": "y", "kind": "categorical"}]
 OLD = time.time() - 3600  # a file of that age is complete at once

@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from driftd.config.model import Window
+from driftd.config.settings import Window
 from driftd.intake import close_windows
 from support.intake import Rig, good_rows, write_csv
 

@@ -113,7 +113,7 @@ def rows_of(journal: Path, query: str, *values: object) -> list[tuple[Any, ...]]
 
 def left_over(state_dir: Path) -> list[int]:
     """Return the processes that a run of this state folder has started and that still live."""
-    from driftd.retrain.processes import ROOT
+    from driftd.retrain.process.launcher import ROOT
 
     mark = f"{ROOT}={state_dir}/".encode()
     found = []

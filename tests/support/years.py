@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from driftd.config import Project
-from driftd.detect.crossing import build
 from driftd.detect.settings import DriftSettings
+from driftd.detect.tasks.protocol import build
+from driftd.incidents import lifecycle
 from driftd.intake import Intake, close_windows
 from driftd.journal import Journal, tables
 from driftd.journal.files import write_file
 from driftd.journal.layout import Layout, journal_path
 from driftd.journal.records import Incident, IncidentState, ProjectRow, ProjectState, Season, Window
-from driftd.projects import incidents
-from driftd.projects.judging import Judge
+from driftd.projects.window_judge import Judge
 from driftd.readers import Schema, Span
 from support.intake import write_csv
 
@@ -107,10 +107,10 @@ class Years:
 
     def answer(self) -> None:
         """Close the incident that is open, as a promotion does."""
-        found = incidents.drifting(self.journal, self.name)
+        found = lifecycle.drifting(self.journal, self.name)
         assert found is not None
         with self.journal.write():
-            incidents.close(self.journal, found, "promotion")
+            lifecycle.close(self.journal, found, "promotion")
 
     @property
     def project(self) -> ProjectRow:

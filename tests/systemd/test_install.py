@@ -9,7 +9,7 @@ import yaml
 
 from driftd import config
 from driftd.errors import UsageError
-from driftd.service.units import MARK, unit_files
+from driftd.service.deploy.systemd_units import MARK, unit_files
 from support.parts import require
 from support.project import BIN
 

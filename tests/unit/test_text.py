@@ -1,4 +1,4 @@
-from driftd.observe.text import clean, clean_log, short
+from driftd.observe.sanitize import clean, clean_log, short
 
 
 def test_what_acts_is_made_visible():

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from driftd.adopt.graph import Graph, Out, Stage
+from driftd.adopt.stage_graph import Graph, Out, Stage
 from driftd.errors import RepositoryError
-from driftd.retrain.dvc import document
-from driftd.retrain.worktree import Repository
+from driftd.retrain.repository.dvc import document
+from driftd.retrain.repository.worktree import Repository
 
 
 def read(repository: Repository, commit: str, branch: str) -> Graph:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from driftd.backtest import policies
-from driftd.backtest.lab import Lab
-from driftd.backtest.loop import Attempt, Choose, Incident, Loop
+from driftd.backtest import fixed_policies
+from driftd.backtest.driftd_policy import Attempt, Choose, Incident, Loop
+from driftd.backtest.model_factory import Lab
 from driftd.backtest.stream import Recorded
 from driftd.config import Project
 
@@ -80,16 +80,16 @@ class Backtest:
         windows = self.stream.windows
         schedules = {"never": list[int]()}
         if trainings:
-            schedules[f"{trainings} by schedule"] = policies.schedule(windows, trainings)
+            schedules[f"{trainings} by schedule"] = fixed_policies.schedule(windows, trainings)
         for distance in self.every:
             name = "every window" if distance == 1 else f"every {distance} windows"
             schedules[name] = list(range(distance, windows, distance))
         if self.with_oracle and trainings:
             matrix = self._matrix(progress)
-            schedules["oracle, as many"] = policies.oracle(matrix, trainings)
+            schedules["oracle, as many"] = fixed_policies.oracle(matrix, trainings)
         self._make(sorted({window for trained in schedules.values() for window in trained}), progress)
         for name, trained in schedules.items():
-            losses, models = policies.follow(self.lab, self.choose, windows, trained)
+            losses, models = fixed_policies.follow(self.lab, self.choose, windows, trained)
             yield self._line(name, trained, losses, sum(model.seconds for model in models))
 
     def _make(self, wanted: Sequence[int], progress: Progress) -> None:
@@ -98,11 +98,11 @@ class Backtest:
             for number, _ in enumerate(pool.map(lambda window: self.lab.make(self.choose(window, None)), wanted), 1):
                 progress("models", number, len(wanted))
 
-    def _matrix(self, progress: Progress) -> policies.Floats:
+    def _matrix(self, progress: Progress) -> fixed_policies.Floats:
         windows = self.stream.windows
         rows = []
         with ThreadPoolExecutor(self.workers) as pool:
-            ask = partial(policies.after, self.lab, self.choose, windows)
+            ask = partial(fixed_policies.after, self.lab, self.choose, windows)
             for number, row in enumerate(pool.map(ask, range(windows)), 1):
                 rows.append(row)
                 progress("oracle", number, windows)

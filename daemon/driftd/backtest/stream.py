@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from driftd.backtest.lab import Part
+from driftd.backtest.model_factory import Part
 from driftd.readers import Schema, Span
-from driftd.retrain.batches import labelled, store, suffixes
+from driftd.retrain.dataset.batches import labelled, store, suffixes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +37,7 @@ class Recorded:
     def read(self, part: Part) -> "Iterator[pa.RecordBatch]":
         """Yield the rows of a part; of a share those that `retrain.rows` would sample."""
         from driftd.readers import read_spans, row_ids
-        from driftd.retrain.selection import KEYS, key
+        from driftd.retrain.dataset.row_selection import KEYS, key
 
         for batch in read_spans([Span(str(self.path), part.first, part.last - part.first)], self.schema):
             if part.share >= 1:

@@ -8,7 +8,7 @@ import typer
 from driftd.errors import DriftdError, UsageError
 
 if TYPE_CHECKING:
-    from driftd.detect.seasonal import Calendar
+    from driftd.detect.offline.season_replay import Calendar
     from driftd.detect.settings import DriftSettings
     from driftd.readers import Schema
 
@@ -100,9 +100,9 @@ def calendar(words: list[str] | None, column: str | None) -> "Calendar | None":
         raise UsageError("--season and --timestamp belong together", remedy="give both, or none")
     from pydantic import ValidationError
 
-    from driftd.config.model import Drift
-    from driftd.config.problems import words as said
-    from driftd.detect.seasonal import Calendar
+    from driftd.config.settings import Drift
+    from driftd.config.validation_messages import words as said
+    from driftd.detect.offline.season_replay import Calendar
 
     parts = [(name, *span.partition("..")) for name, _, span in (word.partition("=") for word in words)]
     try:
@@ -140,8 +140,8 @@ def thresholds(words: list[str] | None) -> dict[str, dict[str, float]]:
 
 def watched(file: Path, settings: "DriftSettings") -> "Schema":
     """Return the schema of a file without the ignored columns; a name that means nothing there is a wrong usage."""
-    from driftd.detect.names import misfits
-    from driftd.detect.worker import watched_schema
+    from driftd.detect.column_settings import misfits
+    from driftd.detect.tasks.worker import watched_schema
     from driftd.readers import infer
 
     schema = infer([str(file)])

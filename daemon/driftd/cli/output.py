@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from driftd.errors import OperationError
-from driftd.observe.text import clean, short
+from driftd.observe.sanitize import clean, short
 
 T = TypeVar("T")
 STYLES = {

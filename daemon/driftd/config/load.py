@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from driftd.config.model import Settings
-from driftd.config.problems import place, words
-from driftd.config.yaml import Positions, Where, read_yaml
+from driftd.config.settings import Settings
+from driftd.config.validation_messages import place, words
+from driftd.config.yaml_positions import Positions, Where, read_yaml
 from driftd.errors import ConfigError
 
 SHOWN = "`driftd config example` shows every setting"

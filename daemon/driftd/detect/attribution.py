@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from driftd.detect.margins import FINE, ORDERED_TESTS, SMALLEST_P, UNORDERED_TESTS, Tested
-from driftd.detect.names import limits
+from driftd.detect.column_settings import limits
+from driftd.detect.evidence.marginal import FINE, ORDERED_TESTS, SMALLEST_P, UNORDERED_TESTS, Tested
 from driftd.detect.reference import Reference
 from driftd.detect.settings import DriftSettings
 from driftd.detect.verdict import ColumnVerdict, StatisticVerdict

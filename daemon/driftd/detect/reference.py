@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from driftd.detect.decay import LOSS, Score, with_loss, with_loss_column
-from driftd.detect.dependence import blocks_of, dependence
-from driftd.detect.joint import Group, Joint
-from driftd.detect.margins import Margins
-from driftd.detect.names import limits
-from driftd.detect.paired import Paired, pair_design
+from driftd.detect.column_settings import limits
+from driftd.detect.evidence.design_effect import blocks_of, dependence
+from driftd.detect.evidence.loss_decay import LOSS, Score, with_loss, with_loss_column
+from driftd.detect.evidence.marginal import Margins
+from driftd.detect.evidence.multivariate import Group, Joint
+from driftd.detect.evidence.pairwise import Paired, pair_design
+from driftd.detect.evidence.terms import NO_TERMS, Terms, places_of, term_design
 from driftd.detect.settings import DriftSettings
-from driftd.detect.terms import NO_TERMS, Terms, places_of, term_design
 from driftd.errors import UnreadableFileError
 from driftd.profile import Layout, Profile, systematic
 from driftd.profile.binning import Floats, Ints

@@ -1,7 +1,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from driftd.detect.decay import Decay
+from driftd.detect.evidence.loss_decay import Decay
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driftd.errors import DataError, SchemaMismatchError, UnreadableFileError
-from driftd.intake import schema_incident
-from driftd.intake.examine import Examined, Fingerprint, examine, fingerprint
-from driftd.intake.labels import brings_labels, may_join
+from driftd.incidents import schema_mismatch
+from driftd.intake.inspection import Examined, Fingerprint, examine, fingerprint
+from driftd.intake.late_labels.label_files import brings_labels, may_join
 from driftd.intake.listing import Found, display
 from driftd.journal import tables
 from driftd.journal.files import durable_renames, make_folder
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from driftd.config import Project
-    from driftd.intake.places import Places
+    from driftd.intake.folders import Places
     from driftd.intake.settling import Settling
     from driftd.journal import Journal
     from driftd.readers import FileReport
@@ -156,7 +156,7 @@ class Admission:
         with self._journal.write():
             for outcome in outcomes:
                 self._finish(outcome)
-            schema_incident.recover(self._journal, self._name)
+            schema_mismatch.recover(self._journal, self._name)
         return len(rows)
 
     def _left(self, row: File) -> Path:
@@ -301,7 +301,7 @@ class Admission:
         )  # fmt: skip
         self._emit("file-quarantined", row, reason=reason, remedy=error.remedy)
         if isinstance(error, SchemaMismatchError):
-            schema_incident.add(self._journal, row, reason)
+            schema_mismatch.add(self._journal, row, reason)
 
     def _drop(self, row: File, reason: str, where: bytes | None = None) -> None:
         tables.files.set(

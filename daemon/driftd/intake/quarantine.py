@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driftd.errors import RefusedError
-from driftd.intake import schema_incident
-from driftd.intake.examine import fingerprint
+from driftd.incidents import schema_mismatch
+from driftd.intake.inspection import fingerprint
 from driftd.journal import tables
 from driftd.journal.files import sync_folder
 from driftd.journal.records import File, FileState
 
 if TYPE_CHECKING:
-    from driftd.intake.intake import Intake
+    from driftd.intake.source_scanner import Intake
     from driftd.journal import Journal
 
 
@@ -57,7 +57,7 @@ def drop(intake: Intake, file_id: int) -> str:
         journal.emit(
             "file-dropped", project=file.project, subject=file.id, file=file.name, reason="a person dropped it"
         )
-        schema_incident.recover(journal, file.project)
+        schema_mismatch.recover(journal, file.project)
     return f"{file.name} is dropped" + ("" if delete else "; the file stays where it is")
 
 

@@ -1,13 +1,13 @@
 """Which reference belongs to what a run has made, and which one an incident is about."""
 
-from driftd.journal import Journal, seasons, tables
+from driftd.journal import Journal, season_references, tables
 from driftd.journal.records import Incident, Run
 
 
 def of_run(journal: Journal, run: Run) -> int | None:
     """Return the reference of a run's regime, also where a further one has begun since; None while it is being collected."""
     regime, windows = run.plan.get("regime_from"), run.plan.get("windows")
-    present = seasons.reference_of(journal, run.project, regime)
+    present = season_references.reference_of(journal, run.project, regime)
     if windows is None or (present is not None and known(journal, present, run)):
         return present
     if regime is None:

@@ -12,8 +12,8 @@ import msgspec
 
 from driftd.errors import JournalError
 from driftd.journal.files import make_folder
+from driftd.journal.filesystem import file_system
 from driftd.journal.migrations import STEPS, migrate, version
-from driftd.journal.place import file_system
 
 REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "glusterfs", "fuse.sshfs"})
 Clock = Callable[[], float]

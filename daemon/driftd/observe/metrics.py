@@ -20,10 +20,10 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from driftd.journal import Journal
-from driftd.observe import catalogue, readings
-from driftd.observe.readings import Reading
+from driftd.observe import metric_catalogue, metric_queries
+from driftd.observe.metric_queries import Reading
 
-FAMILIES: dict[catalogue.Type, Callable[..., Metric]] = {
+FAMILIES: dict[metric_catalogue.Type, Callable[..., Metric]] = {
     "counter": CounterMetricFamily,
     "gauge": GaugeMetricFamily,
     "histogram": HistogramMetricFamily,
@@ -94,13 +94,13 @@ class JournalCollector(Collector):
     ) -> None:
         self._process = process
         self._known: tuple[object, dict[str, Metric]] | None = None
-        self._judged: readings.Judged = {}
+        self._judged: metric_queries.Judged = {}
         self._journal = journal
         self._loops = loops
 
     def describe(self) -> Iterator[Metric]:
         """Name the families, so that the registry does not read the journal to know them."""
-        yield from (_family(metric) for metric in catalogue.METRICS if metric.name not in _OWN)
+        yield from (_family(metric) for metric in metric_catalogue.METRICS if metric.name not in _OWN)
 
     def collect(self) -> Iterator[Metric]:
         loops = self._loops()
@@ -109,7 +109,7 @@ class JournalCollector(Collector):
         except sqlite3.Error:
             known, up = {}, 0
         live = _families((*_live(loops), *self._process(), Reading("driftd_journal_up", (), up)))
-        for metric in catalogue.METRICS:
+        for metric in metric_catalogue.METRICS:
             if metric.name not in _OWN:
                 yield known.get(metric.name) or live.get(metric.name) or _family(metric)
 
@@ -117,7 +117,7 @@ class JournalCollector(Collector):
         """Read the journal, unless nothing was committed to it since the last time."""
         state = (self._journal.data_version(), projects)
         if self._known is None or self._known[0] != state:
-            self._known = state, _families(readings.read(self._journal, projects, self._judged))
+            self._known = state, _families(metric_queries.read(self._journal, projects, self._judged))
         return self._known[1]
 
 
@@ -150,12 +150,12 @@ def _add(family: Metric, reading: Reading) -> None:
         family.add_metric(reading.labels, float(reading.value))
 
 
-def _family(metric: catalogue.Metric) -> Metric:
+def _family(metric: metric_catalogue.Metric) -> Metric:
     labels = metric.labels[:1] if metric.type == "info" else metric.labels
     return FAMILIES[metric.type](metric.name.removesuffix("_info"), metric.help, labels=labels)
 
 
-_BY_NAME = {metric.name: metric for metric in catalogue.METRICS}
+_BY_NAME = {metric.name: metric for metric in metric_catalogue.METRICS}
 _OWN = {
     "driftd_build_info",
     "driftd_config_last_reload_successful",

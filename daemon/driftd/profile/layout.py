@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftd.profile.binning import Axis, Binning, Floats, Ints, Values, binning_from_json, binning_to_json
+from driftd.profile.column_screening import category_trait, number_trait
 from driftd.profile.features import Column, Feature, Numbers, extract, features_of, labels_in
 from driftd.profile.pairs import Half, Inside, Pairs, values_of, whole
-from driftd.profile.traits import category_trait, number_trait
 from driftd.profile.words import BUCKETS, KNOWN, Documents, Known, documents_of, text_of_entities
 
 FAR = 3.0  # ranges of the reference beyond which a number is broken, not moved

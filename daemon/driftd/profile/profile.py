@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from driftd.profile.ahead import ahead
+from driftd.concurrency import ahead
 from driftd.profile.binning import Ints
 from driftd.profile.codec import pack, unpack
 from driftd.profile.layout import TALLIES, Layout

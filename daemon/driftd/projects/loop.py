@@ -15,12 +15,12 @@ from driftd.intake import Intake, close_windows
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
 from driftd.journal.records import ProjectState
-from driftd.projects.aftermath import Aftermath
-from driftd.projects.answers import Answers
-from driftd.projects.dispatch import Dispatcher
-from driftd.projects.joining import Joining
-from driftd.projects.judging import Judge
-from driftd.projects.scoring import Scorings
+from driftd.projects.champion_scoring import Scorings
+from driftd.projects.hook_dispatcher import Aftermath
+from driftd.projects.label_joining import Joining
+from driftd.projects.request_handler import Answers
+from driftd.projects.scheduling.scheduler import Dispatcher
+from driftd.projects.window_judge import Judge
 from driftd.retrain.runner import Runner
 
 logger = logging.getLogger(__name__)

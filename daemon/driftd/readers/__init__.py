@@ -6,14 +6,14 @@ The types, `supported` and `row_id` cost no import of pyarrow; what reads or wri
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from driftd.readers.identity import row_id
-from driftd.readers.labels import delivered, has_label, label_columns
+from driftd.readers.label_columns import delivered, has_label, label_columns
 from driftd.readers.registry import supported
+from driftd.readers.row_identity import row_id
 from driftd.readers.types import BadRow, Batch, Column, FileReport, Kind, Schema, Span
 
 if TYPE_CHECKING:
-    from driftd.readers.identity_of_batches import row_digests, row_ids
-    from driftd.readers.kinds import infer
+    from driftd.readers.batch_identity import row_digests, row_ids
+    from driftd.readers.inference import infer
     from driftd.readers.reading import inspect, read, read_spans
     from driftd.readers.writing import append, write
 
@@ -42,12 +42,12 @@ __all__ = [
 
 _LAZY = {
     "append": "writing",
-    "infer": "kinds",
+    "infer": "inference",
     "inspect": "reading",
     "read": "reading",
     "read_spans": "reading",
-    "row_digests": "identity_of_batches",
-    "row_ids": "identity_of_batches",
+    "row_digests": "batch_identity",
+    "row_ids": "batch_identity",
     "write": "writing",
 }
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftd.errors import SchemaMismatchError
-from driftd.readers import cells
+from driftd.readers import conversion
 from driftd.readers.types import BadRow, Batch, Column, Kind, Schema
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Block:
     mark: Mark
     """Where the block begins."""
     bad: tuple[BadRow, ...] = ()
-    bad_cells: Mapping[str, cells.Bad] = field(default_factory=dict)
+    bad_cells: Mapping[str, conversion.Bad] = field(default_factory=dict)
     """Cells that are null in `columns` because the format could not read them."""
     place: Callable[[int], str] | None = None
     """Where a row is, in words, if its line says little."""
@@ -104,11 +104,11 @@ class Conformer:
         if values is None:
             if not (self.sparse or _may_lack(column)):
                 self._missing(column)
-            return pa.nulls(block.rows, cells.ARROW[column.kind])
+            return pa.nulls(block.rows, conversion.ARROW[column.kind])
         tally.seen = True
-        if block.typed and values.null_count < len(values) and not cells.fits(values.type, column.kind):
+        if block.typed and values.null_count < len(values) and not conversion.fits(values.type, column.kind):
             self._retyped(column, values, block)
-        array, bad = cells.convert(values, column.kind) if block.typed else cells.parse(values, column.kind)
+        array, bad = conversion.convert(values, column.kind) if block.typed else conversion.parse(values, column.kind)
         bad = {**block.bad_cells.get(column.name, {}), **bad}
         tally.cells += len(array) - array.null_count + len(bad)
         if bad and not tally.bad:
@@ -116,13 +116,13 @@ class Conformer:
             tally.example = (bad[first], block.line(first))
         tally.bad += len(bad)
         for row, cell in bad.items():
-            reasons.setdefault(row, f"column {column.name}: {cell} is not {cells.NOUN[column.kind]}")
+            reasons.setdefault(row, f"column {column.name}: {cell} is not {conversion.NOUN[column.kind]}")
         return array
 
     def _check_entities(self, arrays: dict[str, pa.Array], reasons: dict[int, str]) -> None:
         for name in self.schema.of_kind(Kind.ENTITIES):
             text = arrays.get(self.schema.text_of_entities or "")
-            for row, reason in cells.misplaced(arrays[name], text).items():
+            for row, reason in conversion.misplaced(arrays[name], text).items():
                 reasons.setdefault(row, reason)
 
     def _judge(self, name: str, *, enough: int) -> None:
@@ -133,7 +133,7 @@ class Conformer:
 
     def _retyped(self, column: Column, values: pa.Array, block: Block) -> NoReturn:
         row = pc.index(values.is_valid(), value=True).as_py()
-        cell = cells.shown(values[row].as_py())
+        cell = conversion.shown(values[row].as_py())
         self._mismatch(column.name, f"the file has {values.type} there, such as {cell} in row {block.line(row)}")
 
     def _mismatch(self, name: str, found: str) -> NoReturn:
@@ -155,7 +155,7 @@ def _may_lack(column: Column) -> bool:
 
 def arrow_schema(schema: Schema) -> pa.Schema:
     """Return the Arrow types in which batches of this schema come."""
-    return pa.schema([(column.name, cells.ARROW[column.kind]) for column in schema.columns])
+    return pa.schema([(column.name, conversion.ARROW[column.kind]) for column in schema.columns])
 
 
 def batches(blocks: Iterable[Block], conformer: Conformer, batch_rows: int) -> Iterator[Batch]:

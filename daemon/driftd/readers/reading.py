@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from driftd.errors import DataError, TooManyBadRowsError
 from driftd.readers import conform
-from driftd.readers.kinds import infer
-from driftd.readers.labels import has_label, label_columns
-from driftd.readers.overlay import laid_over
+from driftd.readers.inference import infer
+from driftd.readers.label_columns import has_label, label_columns
+from driftd.readers.label_overlay import laid_over
 from driftd.readers.registry import format_of
 from driftd.readers.types import BadRow, Batch, FileReport, Schema, Span
 

@@ -10,10 +10,10 @@ from driftd.config import Project
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
 from driftd.journal.records import Assignment, Model, Run
-from driftd.retrain.dvc import Dvc
-from driftd.retrain.log import RunLog
-from driftd.retrain.versions import Tags
-from driftd.retrain.worktree import Repository, Worktree, own_branch
+from driftd.retrain.process.run_log import RunLog
+from driftd.retrain.publication.version_tags import Tags
+from driftd.retrain.repository.dvc import Dvc
+from driftd.retrain.repository.worktree import Repository, Worktree, own_branch
 
 
 @dataclass(frozen=True)

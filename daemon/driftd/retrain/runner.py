@@ -9,61 +9,64 @@ from contextlib import suppress
 from typing import Any
 
 from driftd.config import Project
-from driftd.config.model import Hook
+from driftd.config.settings import Hook
 from driftd.errors import DriftdError
 from driftd.journal import Journal, tables
 from driftd.journal.layout import Layout
 from driftd.journal.records import Assignment, HookRow, Model, Run, RunState
 from driftd.readers import Span
-from driftd.retrain import finish, first, probation, processes, publish, recall, retention, rollback, scorer, steps
+from driftd.retrain import garbage_collection
 from driftd.retrain.context import Context
-from driftd.retrain.dvc import Dvc
-from driftd.retrain.environment import environment
+from driftd.retrain.evaluation import champion_scorer
 from driftd.retrain.hooks import KINDS
-from driftd.retrain.hooks.notice import notice
-from driftd.retrain.limits import Limits, shortage
-from driftd.retrain.log import RunLog
-from driftd.retrain.processes import Stopped
-from driftd.retrain.worktree import Repository, unlock_references
+from driftd.retrain.hooks.payload import notice
+from driftd.retrain.process import launcher
+from driftd.retrain.process.launcher import Stopped
+from driftd.retrain.process.limits import Limits, shortage
+from driftd.retrain.process.run_log import RunLog
+from driftd.retrain.repository.dvc import Dvc
+from driftd.retrain.repository.environment import environment
+from driftd.retrain.repository.worktree import Repository, unlock_references
+from driftd.retrain.steps import first_model, outcome, probation, publication, reinstatement, rollback, training
 
 Step = Callable[[Context], dict[str, Any]]
 
 ANSWER: dict[str, Step] = {
-    "prepare": steps.prepare,
-    "snapshot": steps.snapshot,
-    "reproduce": steps.reproduce,
-    "score": steps.score,
-    "decide": steps.decide,
-    "number": steps.number,
-    "copy": publish.copy,
-    "commit": publish.commit,
-    "point": publish.point,
+    "prepare": training.prepare,
+    "snapshot": training.snapshot,
+    "reproduce": training.reproduce,
+    "score": training.score,
+    "decide": training.decide,
+    "number": training.number,
+    "copy": publication.copy,
+    "commit": publication.commit,
+    "point": publication.point,
 }
 FIRST: dict[str, Step] = {
-    "prepare": first.prepare,
-    "reproduce": first.reproduce,
-    "number": first.number,
-    "copy": publish.copy,
-    "reference": first.reference,
-    "commit": publish.commit,
-    "point": publish.point,
+    "prepare": first_model.prepare,
+    "reproduce": first_model.reproduce,
+    "number": first_model.number,
+    "copy": publication.copy,
+    "reference": first_model.reference,
+    "commit": publication.commit,
+    "point": publication.point,
 }
 RECALL: dict[str, Step] = {
-    "prepare": recall.prepare,
-    "snapshot": recall.snapshot,
-    "reproduce": recall.reproduce,
-    "score": recall.score,
-    "decide": recall.decide,
-    "number": recall.number,
-    "copy": recall.copy,
-    "commit": recall.commit,
-    "point": publish.point,
+    "prepare": reinstatement.prepare,
+    "snapshot": reinstatement.snapshot,
+    "reproduce": reinstatement.reproduce,
+    "score": reinstatement.score,
+    "decide": reinstatement.decide,
+    "number": reinstatement.number,
+    "copy": reinstatement.copy,
+    "commit": reinstatement.commit,
+    "point": publication.point,
 }
 PROBATION = RECALL | {"decide": probation.decide}  # the model before takes the place of the one that is recalled
 OTHERS = {  # by cause; any other run is an ANSWER
-    "first-model": (FIRST, finish.promote),
-    "recall": (RECALL, finish.recall),
-    "probation": (PROBATION, finish.roll_back),
+    "first-model": (FIRST, outcome.promote),
+    "recall": (RECALL, outcome.recall),
+    "probation": (PROBATION, outcome.roll_back),
 }
 
 
@@ -129,11 +132,11 @@ class Runner:
     def _fail(self, run: Run, log: RunLog, said: str) -> None:
         """End a run; where the disk is full, without what it has left in its worktrees, so that journal and log can be written."""
         if short := shortage((self.layout.root,), self.settings.retrain.free_disk):
-            for tree in retention.worktrees(self.layout):
+            for tree in garbage_collection.worktrees(self.layout):
                 shutil.rmtree(tree, ignore_errors=True)
             log.line(f"{short}: the worktrees were removed")
         log.line(f"failed: {said}")
-        finish.fail(self.journal, run, said)
+        outcome.fail(self.journal, run, said)
 
     def roll_back(self, version: str | None, stop: threading.Event | None = None) -> Assignment:
         """Put an older version (None: the one before) into production again."""
@@ -154,16 +157,16 @@ class Runner:
 
     def score(self, model: Model, spans: Sequence[Span] | None, stop: threading.Event) -> list[float]:
         """Return the losses of a model on the labelled rows of spans; None: those that it was accepted with."""
-        folder = self.layout.root / "runs" / scorer.NAME
-        if (log := folder / "log").exists() and log.stat().st_size > scorer.LONGEST_LOG:
+        folder = self.layout.root / "runs" / champion_scorer.NAME
+        if (log := folder / "log").exists() and log.stat().st_size > champion_scorer.LONGEST_LOG:
             log.unlink()
-        ctx = self._context(self._aside(scorer.NAME), RunLog(folder, self.clock), stop)
-        return scorer.accepted(ctx, model) if spans is None else scorer.score(ctx, model, spans)
+        ctx = self._context(self._aside(champion_scorer.NAME), RunLog(folder, self.clock), stop)
+        return champion_scorer.accepted(ctx, model) if spans is None else champion_scorer.score(ctx, model, spans)
 
     def collect(self, *, dry_run: bool) -> str:
         """Remove what no model, person or open run needs."""
         kept = self.settings.retention
-        return retention.collect(self.journal, self.layout, self._repository(), kept, dry_run=dry_run)
+        return garbage_collection.collect(self.journal, self.layout, self._repository(), kept, dry_run=dry_run)
 
     def shortage(self) -> str | None:
         """Say which disk has less free space than a run may begin with."""
@@ -180,7 +183,7 @@ class Runner:
 
     def clean_up(self) -> None:
         """End what a killed daemon has left: processes, locks of references, half-made copies."""
-        processes.end_marked(self.layout.root)
+        launcher.end_marked(self.layout.root)
         unlock_references(self._repository().git, self.name)
 
     def _aside(self, cause: str) -> Run:
@@ -210,7 +213,7 @@ class Runner:
         )
 
     def _steps(self, ctx: Context, stop: threading.Event) -> None:
-        steps_of_run, end = OTHERS.get(ctx.run.cause, (ANSWER, finish.promote))
+        steps_of_run, end = OTHERS.get(ctx.run.cause, (ANSWER, outcome.promote))
         for name, step in steps_of_run.items():
             done = tables.steps.first(self.journal, "run_id = ? AND name = ?", ctx.run.id, name)
             if done is None or done.result is None:
@@ -221,7 +224,7 @@ class Runner:
                 self._end(ctx.run, name, ctx.results.setdefault(name, step(ctx)))
             else:
                 ctx.results[name] = done.result
-            if name == "decide" and finish.settled(ctx):
+            if name == "decide" and outcome.settled(ctx):
                 return
         end(ctx)
 

@@ -22,16 +22,16 @@ from driftd.errors import DriftdError
 from driftd.journal import Journal
 from driftd.journal.layout import journal_path
 from driftd.observe import logs
+from driftd.observe.metric_queries import Reading
 from driftd.observe.metrics import Metrics
-from driftd.observe.readings import Reading
-from driftd.service import http
+from driftd.service import http_server
+from driftd.service.daemon_lock import StateLock
 from driftd.service.fleet import Fleet
 from driftd.service.health import Check, Health
-from driftd.service.lock import StateLock
-from driftd.service.notify import Notifier
 from driftd.service.schedule import Schedule
 from driftd.service.signals import Signals
-from driftd.service.workers import Workers
+from driftd.service.systemd_notify import Notifier
+from driftd.service.worker_pool import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -61,14 +61,14 @@ def serve(
     with ExitStack() as stack:
         lock = StateLock.take(settings.state_dir)
         stack.callback(lock.release)
-        sock = http.bind(settings.http.listen)
+        sock = http_server.bind(settings.http.listen)
         stack.callback(sock.close)
         journal = Journal.open(journal_path(settings.state_dir))
         stack.callback(journal.close)
         scraped = Journal.read_only(journal.path)
         stack.callback(scraped.close)
-        lock.announce(http.address(sock))
-        bound(http.address(sock))
+        lock.announce(http_server.address(sock))
+        bound(http_server.address(sock))
         events = logs.EventLog(journal, lines, always_json=log_json)
         Daemon(path, settings, journal, scraped, events).run(signals, web, sock)
 
@@ -97,13 +97,13 @@ class Daemon:
         self._fed = 0.0
 
     def run(self, signals: Signals, web: WebFactory, sock: Any) -> None:
-        server = http.WebServer(
+        server = http_server.WebServer(
             web(self.journal.path, self.registry, self.health.checks, self.workers, lambda: self.settings), sock
         )
         heard = None
         try:
             server.start()
-            self._emit("daemon-started", version=__version__, pid=os.getpid(), listen=http.address(sock))
+            self._emit("daemon-started", version=__version__, pid=os.getpid(), listen=http_server.address(sock))
             self.fleet.want(self.settings.projects)
             self.fleet.settle()
             self._plan()
@@ -112,7 +112,7 @@ class Daemon:
         finally:  # no loop may outlive the lock and the journal
             self._stop(server, heard)
 
-    def _look_after(self, server: http.WebServer, signals: Signals) -> signal.Signals:
+    def _look_after(self, server: http_server.WebServer, signals: Signals) -> signal.Signals:
         """Keep everything going until a signal says stop."""
         seen = -1
         while (heard := signals.next(TICK)) in (None, signal.SIGHUP):
@@ -210,11 +210,11 @@ class Daemon:
         watched = f"{len(loops)} project{'s' if len(loops) != 1 else ''}"
         return f"{watched}; " + "; ".join(troubled) if troubled else f"watching {watched}"
 
-    def _stop(self, server: http.WebServer, heard: signal.Signals | None) -> None:
+    def _stop(self, server: http_server.WebServer, heard: signal.Signals | None) -> None:
         """Stop in order: first what makes work, then what does it, last what can be asked."""
         self.health.stopping = True
         self.notifier.stopping()
-        self.notifier.extend(STOP + 2 * http.GRACE)
+        self.notifier.extend(STOP + 2 * http_server.GRACE)
         late = None
         with self._survives():
             self.schedule.stop()

@@ -11,7 +11,6 @@ are separate things; a statistic without a finite-sample law has no p-value.
 """
 
 from driftd.stats.base import Outcome, Pair, Statistic
-from driftd.stats.cells import LargestCell
 from driftd.stats.distances import (
     CramerVonMises,
     Hellinger,
@@ -21,6 +20,7 @@ from driftd.stats.distances import (
     Wasserstein,
 )
 from driftd.stats.ks import KolmogorovSmirnov
+from driftd.stats.largest_cell import LargestCell
 from driftd.stats.likelihood import ChiSquared, LikelihoodRatio
 from driftd.stats.rank import RankShift
 

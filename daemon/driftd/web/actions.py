@@ -10,10 +10,10 @@ from starlette.routing import Route
 
 from driftd.errors import UsageError
 from driftd.journal import Journal, tables
-from driftd.journal.asking import ask
+from driftd.journal.requests import ask
 from driftd.observe import views
-from driftd.observe.text import LARGEST, row_number
-from driftd.web import access, pages
+from driftd.observe.sanitize import LARGEST, row_number
+from driftd.web import auth, pages
 from driftd.web.api import answer
 
 SUBJECTS = {
@@ -25,15 +25,15 @@ BY = "somebody with the token"
 
 async def asked_by_program(request: Request) -> Response:
     """`POST /api/v1/projects/NAME/actions/approve/7` with the bearer token."""
-    access.bearer(request)
+    auth.bearer(request)
     written = _write(request, request.path_params["action"], request.path_params.get("subject"))
     return answer({"request": written}, 202)
 
 
 async def asked_by_person(request: Request) -> Response:
     """Take a form's token and the button that was pressed, `approve:7`; the request has a page of its own."""
-    form = parse_qs((await access.body(request)).decode("utf-8", "replace"))
-    access.check(request, form.get("token", [""])[0].strip().encode())
+    form = parse_qs((await auth.body(request)).decode("utf-8", "replace"))
+    auth.check(request, form.get("token", [""])[0].strip().encode())
     action, _, subject = form.get("action", [""])[0].partition(":")
     number = row_number(subject)
     if subject and number is None:

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from driftd.journal.asking import ask
+from driftd.journal.requests import ask
 from driftd.observe import views
-from driftd.web import access
+from driftd.web import auth
 from driftd.web.api import answer
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Notification(msgspec.Struct):
 
 
 async def alerts(request: Request) -> Response:
-    access.bearer(request)
-    notification = _read(await access.body(request))
+    auth.bearer(request)
+    notification = _read(await auth.body(request))
     journal: Journal = request.app.state.journal
     asked = []
     for alert in notification.alerts:

@@ -20,10 +20,10 @@ from driftd.errors import UsageError
 from driftd.journal import Journal
 from driftd.service.health import Check
 from driftd.web import actions, alerts, api, health, pages
-from driftd.web.differences import Differences
-from driftd.web.explainer import Explainer
-from driftd.web.guard import Guard
+from driftd.web.caches.explanation_cache import Explainer
+from driftd.web.caches.model_diff_cache import Differences
 from driftd.web.rendering import compile_templates
+from driftd.web.security import Guard
 
 STATIC = Path(__file__).with_name("static")
 

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from driftd import share
+from driftd import resources
 from driftd.observe import views
-from driftd.service.explaining import report_of
-from driftd.web import access, charts
+from driftd.service.explanations import report_of
+from driftd.web import auth
+from driftd.web.charts import series
 from driftd.web.rendering import templates
 from driftd.web.report import answer_report, policy
 
@@ -22,7 +23,7 @@ PART = 50  # entries of a list that is a page of its own
 def render(request: Request, name: str, status: int = 200, /, **values: Any) -> Response:
     checks = request.app.state.checks()
     failing = [check for check in checks if not check.ok]
-    html = templates.get_template(name).render(failing=failing, acting=access.open_to_some(request), **values)
+    html = templates.get_template(name).render(failing=failing, acting=auth.open_to_some(request), **values)
     return HTMLResponse(html, status)
 
 
@@ -34,7 +35,7 @@ def message(request: Request, status: int, text: str) -> Response:
 def overview(request: Request) -> Response:
     journal = request.app.state.journal
     projects = views.projects(journal)
-    bars = {view.name: charts.bars(views.windows(journal, view.name, WINDOWS)) for view in projects}
+    bars = {view.name: series.bars(views.windows(journal, view.name, WINDOWS)) for view in projects}
     return render(request, "overview.html", projects=projects, bars=bars)
 
 
@@ -46,9 +47,9 @@ def project(request: Request) -> Response:
         request,
         "project.html",
         project=view,
-        chart=charts.bars(views.windows(journal, view.name, WINDOWS)),
+        chart=series.bars(views.windows(journal, view.name, WINDOWS)),
         heat=heat,
-        strips=charts.strips(heat),
+        strips=series.strips(heat),
         incidents=views.incidents(journal, view.name, limit=8),
         timeline=views.timeline(journal, view.name, 20),
     )
@@ -110,7 +111,7 @@ def explanation(request: Request) -> Response:
 def runbook(request: Request) -> Response:
     """Show what to do about an alert; the link in the alert leads here."""
     alert = request.path_params["alert"]
-    text = MarkdownIt("commonmark", {"html": False}).render(share.runbook(alert))
+    text = MarkdownIt("commonmark", {"html": False}).render(resources.runbook(alert))
     return render(request, "runbook.html", alert=alert, text=Markup(text))  # noqa: S704  # made of a file that ships, without HTML
 
 

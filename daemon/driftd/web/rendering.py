@@ -6,9 +6,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from driftd import __version__
-from driftd.observe.text import clean
+from driftd.observe.sanitize import clean
 from driftd.observe.views.overview import PHASES
-from driftd.web import charts, words
+from driftd.web import filters
+from driftd.web.charts import series
 
 
 def shown(value: object) -> object:
@@ -27,11 +28,11 @@ templates = Environment(
 templates.globals |= {
     "version": __version__,
     "phases": PHASES,
-    "gain_of": charts.gain,
-    "level_of": charts.level,
-    "slots": charts.slots,
+    "gain_of": series.gain,
+    "level_of": series.level,
+    "slots": series.slots,
 }
-templates.filters |= words.FILTERS
+templates.filters |= filters.FILTERS
 
 
 def compile_templates() -> None:

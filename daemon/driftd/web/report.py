@@ -49,7 +49,7 @@ def write_report(**values: Any) -> str:
 
 def write_backtest(result: "Result") -> str:
     """Render a backtest as one such file."""
-    from driftd.web.curves import draw
+    from driftd.web.charts.backtest_chart import draw
 
     return _document("backtest.html", {"result": result, "drawn": draw(result)})
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from driftd.config import load
-from driftd.config.model import KindName, StatisticName
+from driftd.config.settings import KindName, StatisticName
 from driftd.profile.features import Feature, features_of
 from driftd.profile.vectors import DIRECTIONS
 from driftd.stats import STATISTICS

@@ -7,9 +7,9 @@ from scipy.signal import lfilter
 from scipy.stats import poisson
 
 from driftd.detect.history import History
-from driftd.detect.monitor import step
+from driftd.detect.offline.replay import replay_rows
 from driftd.detect.reference import Reference
-from driftd.detect.replay import replay_rows
+from driftd.detect.sequential_test import step
 from driftd.detect.settings import DriftSettings
 from driftd.profile import Profile
 from driftd.readers import Column, Kind
@@ -75,7 +75,7 @@ def test_values_that_are_rare_are_new_in_any_rows(values, power, rows) -> None:
 
 def test_rows_that_resemble_their_neighbours_would_break_it(monkeypatch) -> None:
     """The same check refutes the budget where the design effect is left out."""
-    monkeypatch.setattr("driftd.detect.dependence.integrated_time", lambda *_: 1.0)
-    monkeypatch.setattr("driftd.detect.dependence.overdispersion", lambda *_: 1.0)
+    monkeypatch.setattr("driftd.detect.evidence.design_effect.integrated_time", lambda *_: 1.0)
+    monkeypatch.setattr("driftd.detect.evidence.design_effect.overdispersion", lambda *_: 1.0)
     with pytest.raises(AssertionError):
         test_quiet_streams_stay_within_the_budget_or_are_not_judged("ar-0.9", 12)

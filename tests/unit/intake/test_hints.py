@@ -7,10 +7,10 @@ from watchdog.events import (
     FileMovedEvent,
 )
 
+from driftd.intake.change_hints import _Hints
+from driftd.intake.folders import Places
 from driftd.intake.listing import Found
-from driftd.intake.places import Places
 from driftd.intake.settling import Settling
-from driftd.intake.watch import _Hints
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 
+from driftd.incidents import lifecycle
 from driftd.journal import Journal, references, tables
 from driftd.journal.records import ProjectState, RunState, WindowState
-from driftd.projects import incidents
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def regime(journal, first):
     made = tables.references.add(
         journal, project="p", profile="a", rows=9, made_of={}, first_window=first, armed=True, created_at=1.0
     )
-    incidents.watch(journal, "p", made)
+    lifecycle.watch(journal, "p", made)
     return made
 
 
@@ -58,7 +58,7 @@ def test_it_is_the_present_one_where_none_has_begun_since(journal, regime_from):
 @pytest.mark.parametrize("ready", [False, True])
 def test_it_is_that_of_its_own_rows_where_a_further_one_has_begun(journal, regime_from, ready):
     with journal.write():
-        incidents.alarm(journal, "p", "drift", 40, 39, {"alarm": True, "columns": []}, 2)
+        lifecycle.alarm(journal, "p", "drift", 40, 39, {"alarm": True, "columns": []}, 2)
         if ready:
             regime(journal, 39)
         assert references.of_run(journal, run(journal, regime_from)) == 2
@@ -66,7 +66,7 @@ def test_it_is_that_of_its_own_rows_where_a_further_one_has_begun(journal, regim
 
 def test_a_model_of_a_regime_that_was_never_ready_has_none(journal):
     with journal.write():
-        incidents.alarm(journal, "p", "drift", 32, 32, {"alarm": True, "columns": []}, 2)
+        lifecycle.alarm(journal, "p", "drift", 32, 32, {"alarm": True, "columns": []}, 2)
         late = run(journal, 31, last=31)
         model = promoted(journal, late)
         regime(journal, 32)
@@ -75,7 +75,7 @@ def test_a_model_of_a_regime_that_was_never_ready_has_none(journal):
 
 def test_a_model_of_a_regime_that_is_still_collected_has_it_once_it_is_ready(journal):
     with journal.write():
-        incidents.alarm(journal, "p", "drift", 32, 31, {"alarm": True, "columns": []}, 2)
+        lifecycle.alarm(journal, "p", "drift", 32, 31, {"alarm": True, "columns": []}, 2)
         model = promoted(journal, run(journal, 31, last=32))
         assert tables.models.get(journal, model).reference_id is None
         ready = regime(journal, 31)

@@ -9,7 +9,7 @@ import pytest
 
 from driftd.errors import JournalError
 from driftd.journal import Journal, migrations, outbox, tables
-from driftd.journal.place import file_system
+from driftd.journal.filesystem import file_system
 from driftd.journal.records import ProjectState
 
 

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from driftd.journal import Journal, records, tables
-from driftd.journal.spans import spans_of
+from driftd.journal.window_spans import spans_of
 from driftd.readers import Span
 
 ALL = [table for table in vars(tables).values() if isinstance(table, tables.Table)]

@@ -11,11 +11,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
 from driftd.journal import Journal, tables
-from driftd.observe import catalogue, exposition, readings
+from driftd.observe import exposition, metric_catalogue, metric_queries
 from driftd.observe.metrics import Metrics
 from support.parts import require
 
-DOCS = Path(catalogue.__file__).parents[3] / "docs" / "metrics.md"
+DOCS = Path(metric_catalogue.__file__).parents[3] / "docs" / "metrics.md"
 
 
 @dataclass
@@ -152,14 +152,14 @@ class TestDetection:
         assert ("driftd_evidence",) not in found
 
     def test_columns_are_bounded_in_number_and_length(self, journal, metrics):
-        many = verdict(columns=readings.COLUMNS + 7)
+        many = verdict(columns=metric_queries.COLUMNS + 7)
         many["columns"][0]["name"] = "x" * 500 + "1"
         many["columns"][1]["name"] = "x" * 500 + "2"
         many["columns"][2]["name"] = 'quo"te\n'
         add_window(journal, 1, verdict=many)
         labels = [key[1].removeprefix("column=") for key in samples(metrics) if key[0] == "driftd_column_effect_ratio"]
-        assert len(set(labels)) == len(labels) == readings.COLUMNS
-        assert max(map(len, labels)) == readings.LABEL
+        assert len(set(labels)) == len(labels) == metric_queries.COLUMNS
+        assert max(map(len, labels)) == metric_queries.LABEL
         assert samples(metrics)["driftd_columns_left_out",] == 7
 
     def test_columns_that_are_gone_are_gone(self, journal, metrics):
@@ -312,7 +312,7 @@ class TestDaemon:
 
     def test_what_only_the_process_knows(self, journal, loops):
         registry = CollectorRegistry()
-        own = [readings.Reading("driftd_worker_deaths_total", (), 3)]
+        own = [metric_queries.Reading("driftd_worker_deaths_total", (), 3)]
         Metrics(registry, "1", journal, lambda: loops, lambda: own)
         assert registry.get_sample_value("driftd_worker_deaths_total") == 3
 
@@ -400,15 +400,15 @@ class TestConventions:
         }  # fmt: skip
 
     def test_exactly_what_the_catalogue_says(self, metrics):
-        assert self.exported(metrics) == {metric.name for metric in catalogue.METRICS}
+        assert self.exported(metrics) == {metric.name for metric in metric_catalogue.METRICS}
 
     def test_the_docs_have_them(self):
-        assert catalogue.table() in DOCS.read_text()
+        assert metric_catalogue.table() in DOCS.read_text()
 
     def test_no_creation_times(self, metrics):
         assert "_created" not in generate_latest(metrics.registry).decode()
 
-    @pytest.mark.parametrize("metric", catalogue.METRICS, ids=lambda m: m.name)
+    @pytest.mark.parametrize("metric", metric_catalogue.METRICS, ids=lambda m: m.name)
     def test_names(self, metric):
         assert metric.name.startswith("driftd_")
         assert metric.name.endswith("_total") == (metric.type == "counter")

@@ -11,7 +11,7 @@ from driftd.journal import Journal, tables
 from driftd.journal.layout import journal_path
 from driftd.journal.records import ProjectState, RequestState
 from driftd.projects.loop import ProjectLoop
-from driftd.retrain.processes import Stopped
+from driftd.retrain.process.launcher import Stopped
 from driftd.service.health import HEARTBEAT_LIMIT, Health
 from support.project import write_rows
 

@@ -1,7 +1,7 @@
 import pytest
 
 from driftd.journal.records import Run, RunState
-from driftd.retrain.hooks.notice import Notice, links
+from driftd.retrain.hooks.payload import Notice, links
 from driftd.retrain.hooks.webhook import event
 
 URL = "https://driftd.example"

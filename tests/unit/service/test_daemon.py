@@ -11,7 +11,7 @@ import yaml
 from driftd import config
 from driftd.journal import Journal, tables
 from driftd.observe.logs import EventLog, Lines
-from driftd.service import http
+from driftd.service import http_server
 from driftd.service.daemon import Daemon
 from driftd.service.schedule import Schedule
 from driftd.service.signals import Signals
@@ -56,7 +56,7 @@ class Rig:
         return daemon
 
     def run(self, daemon, *steps):
-        daemon.run(Script(*steps), lambda *_: None, http.bind("127.0.0.1:0"))
+        daemon.run(Script(*steps), lambda *_: None, http_server.bind("127.0.0.1:0"))
 
     def told(self, kind):
         return [event.data for event in tables.events.all(self.journal, "kind = ?", kind)]
@@ -125,8 +125,8 @@ def report(monkeypatch):
 
 
 def web(monkeypatch):
-    monkeypatch.setattr(http.WebServer, "alive", property(lambda _: False))
-    monkeypatch.setattr(http.WebServer, "start", raising(RuntimeError("a defect")))
+    monkeypatch.setattr(http_server.WebServer, "alive", property(lambda _: False))
+    monkeypatch.setattr(http_server.WebServer, "start", raising(RuntimeError("a defect")))
 
 
 @pytest.mark.parametrize("broken", [reload, report, web])

@@ -4,7 +4,7 @@ import operator
 from driftd.config import Settings
 from driftd.observe.logs import EventLog, Lines
 from driftd.service.daemon import needs_restart, without_restart
-from driftd.service.workers import Workers
+from driftd.service.worker_pool import Workers
 
 PROJECT = {"repository": "/r", "source": {"path": "/in"}}
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from driftd.cli import output
-from driftd.config.model import Promote
+from driftd.config.settings import Promote
 from driftd.observe.views.runs import _scores
-from driftd.retrain.decide import decide
-from driftd.web import words
+from driftd.retrain.evaluation.decision import decide
+from driftd.web import filters
 from driftd.web.rendering import templates
 
 LOSS = "scores.json:loss"
@@ -37,12 +37,12 @@ def test_a_gain_stands_within_its_bounds_and_no_confidence_is_rounded_up_to_cert
 
 def test_a_loss_that_falls_is_coloured_as_a_gain(decision):
     [pair] = _scores(decision)
-    assert words.direction(pair) == "up"
+    assert filters.direction(pair) == "up"
     assert output.change(pair.champion, pair.candidate, pair.better).style == "green"
     rising = SimpleNamespace(champion=0.3, candidate=0.5, bounds=None, better="lower")
-    assert words.direction(rising) == "down"
+    assert filters.direction(rising) == "down"
 
 
 @pytest.mark.parametrize(("confidence", "said"), [(0.95, "95%"), (0.99966, "99.97%"), (0.9696, "96.96%")])
 def test_a_confidence_is_said_as_exactly_as_in_the_decision(confidence, said):
-    assert words.sure(confidence) == said
+    assert filters.sure(confidence) == said

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from driftd.journal import Journal, tables
-from driftd.service.http import WebServer, address, bind
+from driftd.service.http_server import WebServer, address, bind
 from driftd.web.app import create_app
 from support.daemon import wait_until
 

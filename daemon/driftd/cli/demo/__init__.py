@@ -17,7 +17,7 @@ def demo(
     ] = None,
 ) -> None:
     """Show the whole loop on real data: a model in production, data that changes, a better model. Takes about two minutes."""
-    from driftd.cli.demo.stage import on_stage
+    from driftd.cli.demo.sandbox import on_stage
     from driftd.cli.demo.story import tell
 
     with on_stage(keep) as stage:

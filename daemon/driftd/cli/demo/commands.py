@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from driftd.cli.demo.stage import Stage
-from driftd.observe.text import clean
+from driftd.cli.demo.sandbox import Stage
+from driftd.observe.sanitize import clean
 from driftd.observe.views import RunView
 
 

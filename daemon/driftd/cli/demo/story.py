@@ -16,12 +16,12 @@ from rich.text import Text
 
 from driftd.cli import output
 from driftd.cli.demo.commands import show_commands
-from driftd.cli.demo.stage import Stage, incoming
+from driftd.cli.demo.sandbox import Stage, incoming
 from driftd.errors import OperationError
 from driftd.observe import views
-from driftd.observe.text import clean
+from driftd.observe.sanitize import clean
 from driftd.observe.views import IncidentView, RunView, WindowView
-from driftd.service.explaining import of_incident, told
+from driftd.service.explanations import of_incident, told
 
 BAR = 30  # characters of a bar that reaches its alarm
 FEATURES = 5  # that the explanation names

@@ -5,7 +5,7 @@ from datetime import datetime
 from driftd.journal import Journal, tables
 from driftd.journal.records import Assignment, HookRow, HookState, Model
 from driftd.observe.views.base import LIMIT, View, found, when
-from driftd.observe.views.losses import LossesView, over_all
+from driftd.observe.views.champion_losses import LossesView, over_all
 
 
 class HookView(View, frozen=True, kw_only=True):

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Literal
 
-from driftd.journal import Journal, seasons, tables
+from driftd.journal import Journal, season_references, tables
 from driftd.journal.records import ProjectRow
-from driftd.observe.views import losses
+from driftd.observe.views import champion_losses
 from driftd.observe.views.base import View, found, when
+from driftd.observe.views.champion_losses import LossView
 from driftd.observe.views.incidents import IncidentView
 from driftd.observe.views.incidents import incidents as incidents_of
-from driftd.observe.views.losses import LossView
 from driftd.observe.views.models import ModelView, champion
 from driftd.observe.views.runs import RunView
 from driftd.observe.views.runs import view as run_view
@@ -126,13 +126,13 @@ def _view(journal: Journal, row: ProjectRow) -> ProjectView:
         run=last_run,
         held=_held(row),
         probation=_probation(journal, row.name),
-        loss=losses.last(journal, row.name),
+        loss=champion_losses.last(journal, row.name),
         last_file_at=when(last.admitted_at) if last else None,
     )
 
 
 def _season(journal: Journal, project: str) -> SeasonView | None:
-    on = seasons.on(journal, project)
+    on = season_references.on(journal, project)
     if on is None:
         return None
     left = tables.seasons.first(journal, "project = ? AND left_id = ?", project, on.reference_id)

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from driftd.concurrency import ahead
 from driftd.errors import UnreadableFileError
-from driftd.profile.ahead import ahead
-from driftd.readers import cells, source
+from driftd.readers import conversion, source
 from driftd.readers.conform import Block
-from driftd.readers.formats import rendering
-from driftd.readers.formats.careful import Records, strings
-from driftd.readers.formats.records import last_end, record_ends
+from driftd.readers.formats import csv_rendering
+from driftd.readers.formats.csv_records import last_end, record_ends
+from driftd.readers.formats.csv_recovery import Records, strings
 from driftd.readers.registry import format_of
 from driftd.readers.types import BadRow, Kind, Schema
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SPARSE = False
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 TRUE, FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
-WANTED = {Kind.NUMERIC: pa.float64(), Kind.BOOLEAN: pa.bool_(), Kind.CATEGORICAL: cells.ARROW[Kind.CATEGORICAL]}
+WANTED = {Kind.NUMERIC: pa.float64(), Kind.BOOLEAN: pa.bool_(), Kind.CATEGORICAL: conversion.ARROW[Kind.CATEGORICAL]}
 
 
 def blocks(path: str, name: Name, schema: Schema | None, start: Mark | None = None) -> Iterator[Block]:
@@ -81,7 +81,7 @@ def _first_end(data: bytearray, end: int, delimiter: int) -> int:
 def write(path: str, name: Name, schema: Schema, batches: Iterable[pa.RecordBatch], like: str | None) -> int:
     """Write rows as text; null is an empty cell."""
     delimiter = DELIMITERS[name.format]
-    spelling = _spelling(like, schema, delimiter) if like else rendering.Spelling(delimiter, list(schema.names))
+    spelling = _spelling(like, schema, delimiter) if like else csv_rendering.Spelling(delimiter, list(schema.names))
     with source.created(path, name) as sink:
         sink.write(spelling.header())
         return _written(sink, spelling, batches)
@@ -99,7 +99,7 @@ def extend(path: str, name: Name, schema: Schema, batches: Iterable[pa.RecordBat
         return _written(sink, spelling, batches)
 
 
-def _written(sink: pa.NativeFile, spelling: rendering.Spelling, batches: Iterable[pa.RecordBatch]) -> int:
+def _written(sink: pa.NativeFile, spelling: csv_rendering.Spelling, batches: Iterable[pa.RecordBatch]) -> int:
     rows = 0
     for batch in batches:
         sink.write(spelling.lines(batch))
@@ -107,20 +107,20 @@ def _written(sink: pa.NativeFile, spelling: rendering.Spelling, batches: Iterabl
     return rows
 
 
-def _spelling(path: str, schema: Schema, delimiter: str) -> rendering.Spelling:
+def _spelling(path: str, schema: Schema, delimiter: str) -> csv_rendering.Spelling:
     """Learn from the first rows of a file how it is written."""
     name, _ = format_of(path)
     header = _header(path, name, delimiter)
     if header is None:
-        return rendering.Spelling(delimiter, list(schema.names))
+        return csv_rendering.Spelling(delimiter, list(schema.names))
     spelled = {*schema.of_kind(Kind.DATETIME), *schema.of_kind(Kind.BOOLEAN)}
     examples: dict[str, str] = {}
     for block in islice(blocks(path, name, None), 2):
         for column in spelled & set(block.columns):
-            values = cells.parse(block.columns[column], Kind.TEXT)[0].drop_null()
+            values = conversion.parse(block.columns[column], Kind.TEXT)[0].drop_null()
             if len(values):
                 examples[column] = values[0].as_py()
-    return rendering.Spelling(delimiter, header[0], examples)
+    return csv_rendering.Spelling(delimiter, header[0], examples)
 
 
 @dataclass
@@ -137,7 +137,7 @@ class _Table:
         self._converting = pa.csv.ConvertOptions(
             include_columns=self._wanted,
             column_types={name: WANTED.get(kinds[name], pa.string()) for name in self._wanted},
-            null_values=cells.NULLS,
+            null_values=conversion.NULLS,
             true_values=TRUE,
             false_values=FALSE,
         )

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftd.readers.cells import ENTITY
+from driftd.readers.conversion import ENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

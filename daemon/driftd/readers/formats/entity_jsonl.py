@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from driftd.readers import cells
+from driftd.readers import conversion
 from driftd.readers.conform import Block
-from driftd.readers.formats import entities, lines, objects
+from driftd.readers.formats import entities, json_columns, json_lines
 from driftd.readers.types import Column, Kind, Schema
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Reader:
         self._decoder = msgspec.json.Decoder(row)
 
     def __call__(self, chunk: Chunk) -> Block:
-        found = lines.decode(chunk, self._decoder)
+        found = json_lines.decode(chunk, self._decoder)
         textless = any(row.text is None for row in found.rows)
         if textless:
             found = found.only(lambda row: row.text is not None, "the row has no text")
@@ -47,18 +47,18 @@ class Reader:
         columns = {self._text: texts, self._spans: spans}
         if not found.rows:
             del columns[self._text]  # it may be missing in the whole file
-        bad_cells: dict[str, cells.Bad] = {}
+        bad_cells: dict[str, conversion.Bad] = {}
         for i, column in enumerate(self._others):
             values = [self._cell(getattr(row, f"c{i}"), column, n, bad_cells) for n, row in enumerate(found.rows)]
             if any(value is not None for value in values) or bad_cells.get(column.name):
-                columns[column.name] = objects.column(values, column.kind)
+                columns[column.name] = json_columns.column(values, column.kind)
         lacking = frozenset({self._text} if textless else ())
         return Block(columns, len(found.rows), found.line, chunk.start, tuple(found.bad), bad_cells, lacking=lacking)
 
     @staticmethod
-    def _cell(value: object, column: Column, row: int, bad_cells: dict[str, cells.Bad]) -> Any:
+    def _cell(value: object, column: Column, row: int, bad_cells: dict[str, conversion.Bad]) -> Any:
         try:
-            return objects.cell(value, column.kind)
+            return json_columns.cell(value, column.kind)
         except ValueError:
-            bad_cells.setdefault(column.name, {})[row] = cells.shown(value)
+            bad_cells.setdefault(column.name, {})[row] = conversion.shown(value)
             return None

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 import pyarrow as pa
 
-from driftd.readers import cells, source
+from driftd.readers import conversion, source
 from driftd.readers.conform import Block
-from driftd.readers.formats import entity_jsonl, lines, objects
+from driftd.readers.formats import entity_jsonl, json_columns, json_lines
 from driftd.readers.types import Kind, Schema
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def _head(chunk: Chunk) -> list[dict[str, Any]]:
     found = []
     for line in islice(chunk.lines(), HEAD):
         try:
-            found.append(lines.untyped(line))
-        except lines.WrongRowError:
+            found.append(json_lines.untyped(line))
+        except json_lines.WrongRowError:
             continue
     return found
 
@@ -68,21 +68,21 @@ class _Table:
     def __init__(self, schema: Schema, head: list[dict[str, Any]]) -> None:
         self._schema = schema
         self._extra: dict[str, None] = {key: None for row in head for key in row if key not in schema.kinds}
-        fields = [(f"c{i}", objects.DECODED[column.kind], None) for i, column in enumerate(schema.columns)]
+        fields = [(f"c{i}", json_columns.DECODED[column.kind], None) for i, column in enumerate(schema.columns)]
         # msgspec takes no name that JSON would have to escape; such rows are read line by line
         plain = all(json.dumps(name, ensure_ascii=False) == f'"{name}"' for name in schema.names)
         keys = {f"c{i}": column.name for i, column in enumerate(schema.columns)} if plain else None
         self._row = msgspec.defstruct("Row", fields, rename=keys, gc=False)
-        self._decoder: lines.Decoder[Any] = msgspec.json.Decoder(self._row) if plain else _Refusing()
-        self._bad_cells: dict[str, cells.Bad] = {}
+        self._decoder: json_lines.Decoder[Any] = msgspec.json.Decoder(self._row) if plain else _Refusing()
+        self._bad_cells: dict[str, conversion.Bad] = {}
 
     def __call__(self, chunk: Chunk) -> Block:
         self._bad_cells = {}
-        found = lines.decode(chunk, self._decoder, self._repair)
+        found = json_lines.decode(chunk, self._decoder, self._repair)
         columns = {}
         for i, column in enumerate(self._schema.columns):
             values = list(map(attrgetter(f"c{i}"), found.rows))
-            array = objects.column(values, column.kind)
+            array = json_columns.column(values, column.kind)
             if array.null_count < len(array) or column.name in self._bad_cells or _names(chunk, column.name):
                 columns[column.name] = array
         columns |= {name: pa.nulls(len(found.rows)) for name in self._extra}
@@ -90,15 +90,15 @@ class _Table:
         return Block(columns, len(found.rows), found.line, chunk.start, tuple(found.bad), self._bad_cells)
 
     def _repair(self, row: int, line: bytes, error: Exception) -> Any:
-        values = lines.untyped(line, error)
+        values = json_lines.untyped(line, error)
         kept = []
         for column in self._schema.columns:
             value = values.get(column.name)
             try:
-                kept.append(objects.cell(value, column.kind))
+                kept.append(json_columns.cell(value, column.kind))
             except ValueError:
                 kept.append(None)
-                self._bad_cells.setdefault(column.name, {})[row] = cells.shown(value)
+                self._bad_cells.setdefault(column.name, {})[row] = conversion.shown(value)
         return self._row(*kept)
 
 
@@ -106,9 +106,9 @@ def _names(chunk: Chunk, column: str) -> bool:
     """Say whether some line has this key, though with nothing behind it."""
     for line in chunk.lines():
         try:
-            if column in lines.untyped(line):
+            if column in json_lines.untyped(line):
                 return True
-        except lines.WrongRowError:
+        except json_lines.WrongRowError:
             continue
     return False
 
@@ -117,9 +117,9 @@ _UNTYPED = msgspec.json.Decoder(dict[str, Any])
 
 
 def _raw(chunk: Chunk) -> Block:
-    found = lines.decode(chunk, _UNTYPED, lambda _, line, error: lines.untyped(line, error))
+    found = json_lines.decode(chunk, _UNTYPED, lambda _, line, error: json_lines.untyped(line, error))
     keys = {key: None for row in found.rows for key in row}
-    columns = {key: objects.raw_column([row.get(key) for row in found.rows]) for key in keys}
+    columns = {key: json_columns.raw_column([row.get(key) for row in found.rows]) for key in keys}
     kept = {key: column for key, column in columns.items() if column is not None}
     return Block(kept, len(found.rows), found.line, chunk.start, tuple(found.bad))
 
@@ -142,7 +142,7 @@ def _written(sink: pa.NativeFile, schema: Schema, batches: Iterable[pa.RecordBat
     encoder = msgspec.json.Encoder()
     rows = 0
     for batch in batches:
-        columns = [objects.values(batch.column(name)) for name in schema.names]
+        columns = [json_columns.values(batch.column(name)) for name in schema.names]
         unlabelled = schema.of_kind(Kind.ENTITIES)
         for row in zip(*columns, strict=True):
             values = dict(zip(schema.names, row, strict=True))

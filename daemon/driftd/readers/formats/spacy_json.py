@@ -8,8 +8,8 @@ import msgspec
 
 from driftd.readers import source
 from driftd.readers.conform import Block
-from driftd.readers.formats import entities, entity_jsonl, lines, objects
-from driftd.readers.formats.elements import Elements
+from driftd.readers.formats import entities, entity_jsonl, json_columns, json_lines
+from driftd.readers.formats.json_list import Elements
 from driftd.readers.types import BadRow, Kind, Schema
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from driftd.readers.formats.elements import Piece
+    from driftd.readers.formats.json_list import Piece
     from driftd.readers.registry import Name
     from driftd.readers.source import Mark
 
@@ -42,7 +42,7 @@ def _block(piece: Piece, schema: Schema) -> Block:
     bad: list[BadRow] = []
     try:
         pairs = [_pair(row) for row in piece.rows or ()]
-    except lines.WrongRowError:
+    except json_lines.WrongRowError:
         piece.rows = None
     if piece.rows is None:
         numbers, pairs, bad = _one_by_one(piece)
@@ -66,8 +66,8 @@ def _one_by_one(piece: Piece) -> tuple[list[int], list[tuple[str, Any]], list[Ba
         try:
             pairs.append(_pair(_ONE.decode(element)))
             numbers.append(number)
-        except lines.FAULTS as fault:
-            reason = str(fault) if isinstance(fault, lines.WrongRowError) else lines.reason(fault)
+        except json_lines.FAULTS as fault:
+            reason = str(fault) if isinstance(fault, json_lines.WrongRowError) else json_lines.reason(fault)
             bad.append(BadRow(piece.line(number), _place(piece, number) + reason))
     return numbers, pairs, bad
 
@@ -80,7 +80,7 @@ def _pair(element: entities.Row | entities.Pair) -> tuple[str, Any]:
     if isinstance(element, tuple):
         return element
     if element.text is None:
-        raise lines.WrongRowError("the element has no text")
+        raise json_lines.WrongRowError("the element has no text")
     return element.text, entities.spans_of(element)
 
 
@@ -110,7 +110,7 @@ def _written(sink: pa.NativeFile, schema: Schema, batches: Iterable[pa.RecordBat
     encoder = msgspec.json.Encoder()
     rows = 0
     for batch in batches:
-        pairs = zip(objects.values(batch.column(text)), objects.values(batch.column(spans)), strict=True)
+        pairs = zip(json_columns.values(batch.column(text)), json_columns.values(batch.column(spans)), strict=True)
         for pair in pairs:
             sink.write(separator + encoder.encode(pair))
             separator = b",\n"

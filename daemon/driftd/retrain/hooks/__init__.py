@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from driftd.config.model import Hook
+from driftd.config.settings import Hook
 from driftd.retrain.context import Context
 from driftd.retrain.hooks import command, mlflow, pushes, webhook
-from driftd.retrain.hooks.notice import Notice
+from driftd.retrain.hooks.payload import Notice
 
 KINDS: dict[str, Callable[[Context, Hook, Notice], None]] = {
     "command": command.call,

@@ -2,11 +2,11 @@
 
 import json
 
-from driftd.config.model import Hook
+from driftd.config.settings import Hook
 from driftd.errors import CommandError
-from driftd.retrain import processes
 from driftd.retrain.context import Context
-from driftd.retrain.hooks.notice import Notice
+from driftd.retrain.hooks.payload import Notice
+from driftd.retrain.process import launcher
 
 
 def call(ctx: Context, hook: Hook, notice: Notice) -> None:
@@ -18,7 +18,7 @@ def call(ctx: Context, hook: Hook, notice: Notice) -> None:
 
 def run(ctx: Context, hook: Hook, words: list[str], env: dict[str, str] | None = None) -> None:
     """Run a program in the repository, within the hook's time, its output in the hooks' log."""
-    done = processes.run(
+    done = launcher.run(
         words, cwd=ctx.repository.folder, env={**ctx.dvc.env, **(env or {})}, log=ctx.log.path, stop=ctx.dvc.stop,
         timeout=hook.timeout,
     )  # fmt: skip

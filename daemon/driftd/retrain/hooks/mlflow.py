@@ -3,10 +3,10 @@
 import json
 import sys
 
-from driftd.config.model import Hook
+from driftd.config.settings import Hook
 from driftd.retrain.context import Context
 from driftd.retrain.hooks.command import run
-from driftd.retrain.hooks.notice import Notice
+from driftd.retrain.hooks.payload import Notice
 
 
 def call(ctx: Context, hook: Hook, notice: Notice) -> None:

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from driftd.config.model import Hook
+from driftd.config.settings import Hook
 from driftd.retrain.context import Context
 from driftd.retrain.hooks.command import run
-from driftd.retrain.hooks.notice import Notice
+from driftd.retrain.hooks.payload import Notice
 
 NAME = "hooks"  # of the worktree
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from driftd.config.model import Hook
+from driftd.config.settings import Hook
 from driftd.journal import Journal, tables
 from driftd.journal.records import HookRow, HookState
 

@@ -17,10 +17,10 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from driftd.config.model import Hook
+from driftd.config.settings import Hook
 from driftd.errors import OperationError
 from driftd.retrain.context import Context
-from driftd.retrain.hooks.notice import Notice
+from driftd.retrain.hooks.payload import Notice
 
 CREDENTIAL = "credential:"
 PREFIX = "whsec_"  # Standard Webhooks writes secrets in base64 behind it
