@@ -141,7 +141,9 @@ def judged(truth_file: Path, *, apart: bool) -> Iterator[tuple[bool, float | Non
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--sets", nargs="*", default=["crossner_books", "crossner_science", "news_to_tweets", "us_addresses", "wnut17"])  # fmt: skip
+    parser.add_argument(
+        "--sets", nargs="*", default=["crossner_books", "crossner_science", "news_to_tweets", "us_addresses", "wnut17"]
+    )
     parser.add_argument("--kinds", nargs="*", default=["sudden-0.25", "null"])
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--apart", action="store_true")
@@ -153,7 +155,10 @@ def main() -> None:
         for what, each in zip(JUDGED, zip(*told, strict=True), strict=True):
             delays = [delay for _, delay in each if delay is not None]
             false = sum(early for early, _ in each)
-            print(f"{kind:14}{what:20}{len(files):>8}{len(delays):>7}{mean(delays or [0]):>7.1f}{median(delays or [0]):>8g}{false:>7}", flush=True)  # fmt: skip
+            print(
+                f"{kind:14}{what:20}{len(files):>8}{len(delays):>7}{mean(delays or [0]):>7.1f}{median(delays or [0]):>8g}{false:>7}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -128,26 +128,44 @@ def one(name: str, seed: int, data: Path) -> dict[str, Any]:
         losses = {policy: follow(lab, choose, windows, each)[0] for policy, each in schedules.items()}
     kinds = [incident.kind for incident in done.incidents]
     return {
-        "set": name, "seed": seed, "settings": SETTINGS, "incidents": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
-        "trainings": {"driftd": [[run.window, run.outcome] for run in done.runs], "schedule": [[each, "promoted"] for each in schedules["schedule"]]},
-        "accuracy": {policy: [1.0 - float(np.mean(each)) for each in found] for policy, found in {"driftd": done.losses, **losses}.items()},
-    }  # fmt: skip
+        "set": name,
+        "seed": seed,
+        "settings": SETTINGS,
+        "incidents": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
+        "trainings": {
+            "driftd": [[run.window, run.outcome] for run in done.runs],
+            "schedule": [[each, "promoted"] for each in schedules["schedule"]],
+        },
+        "accuracy": {
+            policy: [1.0 - float(np.mean(each)) for each in found]
+            for policy, found in {"driftd": done.losses, **losses}.items()
+        },
+    }
 
 
 def summary(name: str, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the means over seeds."""
     runs = [each["trainings"]["driftd"] for each in found]
     means = {
-        policy: round(statistics.mean(statistics.mean(each["accuracy"][policy]) for each in found if policy in each["accuracy"]), 4)
+        policy: round(
+            statistics.mean(statistics.mean(each["accuracy"][policy]) for each in found if policy in each["accuracy"]),
+            4,
+        )
         for policy in found[0]["accuracy"]
-    }  # fmt: skip
+    }
     goal, most = GOALS[name]
     return {
-        "set": name, "seeds": len(found), "goal": goal, "with at most": most, "trainings": statistics.mean(map(len, runs)),
-        "promoted": statistics.mean(sum(outcome == "promoted" for _, outcome in each) for each in runs), **means,
-        "to the schedule": round(means["driftd"] - means["schedule"], 4), "trainings of each seed": list(map(len, runs)),
+        "set": name,
+        "seeds": len(found),
+        "goal": goal,
+        "with at most": most,
+        "trainings": statistics.mean(map(len, runs)),
+        "promoted": statistics.mean(sum(outcome == "promoted" for _, outcome in each) for each in runs),
+        **means,
+        "to the schedule": round(means["driftd"] - means["schedule"], 4),
+        "trainings of each seed": list(map(len, runs)),
         "incidents of each seed": [each["incidents"] for each in found],
-    }  # fmt: skip
+    }
 
 
 COLOURS = {"driftd": "#0b6bcb", "schedule": "#c2410c", "never": "#6b7280", "every window": "#15803d"}
@@ -187,7 +205,9 @@ def panel(found: dict[str, Any], top: int) -> list[str]:
 
     runs = found["trainings"]["driftd"]
     means = ", ".join(f"{policy} {statistics.mean(found['accuracy'][policy]):.4f}" for policy in COLOURS)
-    out = [f'<text x="{LEFT}" y="{top + 14}"><tspan font-weight="600">{found["set"]}</tspan>, {len(runs)} trainings, seed {found["seed"]}: {means}</text>']  # fmt: skip
+    out = [
+        f'<text x="{LEFT}" y="{top + 14}"><tspan font-weight="600">{found["set"]}</tspan>, {len(runs)} trainings, seed {found["seed"]}: {means}</text>'
+    ]
     out += [
         f'<path d="M{LEFT} {y(value)}H{WIDE - 16}" stroke="#e5e7eb"/>'
         f'<text x="{LEFT - 8}" y="{y(value) + 4}" text-anchor="end">{value:.2f}</text>'
@@ -200,11 +220,15 @@ def panel(found: dict[str, Any], top: int) -> list[str]:
     for policy in reversed(COLOURS):
         points = " ".join(f"{x(window + SMOOTH)},{y(value)}" for window, value in enumerate(lines[policy]))
         strong = 2.2 if policy == "driftd" else 1.3
-        out.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[policy]}" stroke-width="{strong}" stroke-linejoin="round"/>')  # fmt: skip
+        out.append(
+            f'<polyline points="{points}" fill="none" stroke="{COLOURS[policy]}" stroke-width="{strong}" stroke-linejoin="round"/>'
+        )
     for policy, line in (("driftd", top + HIGH + 8), ("schedule", top + HIGH + 17)):
         for window, outcome in found["trainings"][policy]:
             fill = COLOURS[policy] if outcome == "promoted" else "#fff"
-            out.append(f'<circle cx="{x(window)}" cy="{line}" r="3.2" fill="{fill}" stroke="{COLOURS[policy]}" stroke-width="1.4"/>')  # fmt: skip
+            out.append(
+                f'<circle cx="{x(window)}" cy="{line}" r="3.2" fill="{fill}" stroke="{COLOURS[policy]}" stroke-width="1.4"/>'
+            )
     return out
 
 

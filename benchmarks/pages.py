@@ -70,24 +70,57 @@ def verdict(columns: int, *, alarm: bool) -> str:
         {"name": name, "value": 0.1, "p_value": 0.5, "threshold": None} for name in ("ks", "rank", "g", "psi")
     ]
     said = [
-        {"name": f"c{n}", "kind": "numeric", "drift": alarm, "effect": 0.3 if alarm else 0.01, "evidence": 1.0, "statistics": statistics_of}
+        {
+            "name": f"c{n}",
+            "kind": "numeric",
+            "drift": alarm,
+            "effect": 0.3 if alarm else 0.01,
+            "evidence": 1.0,
+            "statistics": statistics_of,
+        }
         for n in range(columns)
-    ]  # fmt: skip
-    return msgspec.json.encode({
-        "armed": True, "reason": None, "alarm": alarm, "warn": alarm, "evidence": 9e3 if alarm else 1.5, "threshold": 5e3, "windows": 1,
-        "onset_windows_back": None, "quality": False, "problems": [], "columns": said,
-    }).decode()  # fmt: skip
+    ]
+    return msgspec.json.encode(
+        {
+            "armed": True,
+            "reason": None,
+            "alarm": alarm,
+            "warn": alarm,
+            "evidence": 9e3 if alarm else 1.5,
+            "threshold": 5e3,
+            "windows": 1,
+            "onset_windows_back": None,
+            "quality": False,
+            "problems": [],
+            "columns": said,
+        }
+    ).decode()
 
 
 def seed(journal: Journal, project: str, files: int, windows: int, runs: int, columns: int) -> None:
     quiet, alarm = verdict(columns, alarm=False), verdict(columns, alarm=True)
     each = max(files // windows, 1)
     scores = {f"label {n}": {"champion": 0.8, "candidate": 0.9} for n in range(20)}
-    decision = msgspec.json.encode({
-        "verdict": "promote", "metric": "scores.json:f", "champion": 0.8, "candidate": 0.9, "difference": 0.1, "gain": 0.1, "min_gain": 0.0, "guards": [],
-        "interval": {"lower": 0.05, "upper": 0.15, "confidence": 0.95}, "rows": {"shared": 500}, "by_label": scores, "sentence": "The candidate is better.",
-        "scores": {side: {f"scores.json:{label}": each[side] for label, each in scores.items()} for side in ("champion", "candidate")},
-    }).decode()  # fmt: skip
+    decision = msgspec.json.encode(
+        {
+            "verdict": "promote",
+            "metric": "scores.json:f",
+            "champion": 0.8,
+            "candidate": 0.9,
+            "difference": 0.1,
+            "gain": 0.1,
+            "min_gain": 0.0,
+            "guards": [],
+            "interval": {"lower": 0.05, "upper": 0.15, "confidence": 0.95},
+            "rows": {"shared": 500},
+            "by_label": scores,
+            "sentence": "The candidate is better.",
+            "scores": {
+                side: {f"scores.json:{label}": each[side] for label, each in scores.items()}
+                for side in ("champion", "candidate")
+            },
+        }
+    ).decode()
     with journal.write():
         journal.run("INSERT INTO projects (name, state) VALUES (?, 'active')", project)
         journal.db.executemany(FILES, _files(project, files))
@@ -142,9 +175,17 @@ def _files(project: str, count: int) -> Iterator[tuple[object, ...]]:
         rows = 0 if refused else 100
         at = BEGAN + n * 6
         yield (
-            project, f"part-{n:06}.csv", f"/in/{n}".encode(), f"{n:064}", "quarantined" if refused else "admitted", rows, rows,
-            "no table" if refused else None, at, None if refused else at,
-        )  # fmt: skip
+            project,
+            f"part-{n:06}.csv",
+            f"/in/{n}".encode(),
+            f"{n:064}",
+            "quarantined" if refused else "admitted",
+            rows,
+            rows,
+            "no table" if refused else None,
+            at,
+            None if refused else at,
+        )
 
 
 def ask(url: str, before: Callable[[], None] | None = None) -> list[tuple[float, float]]:

@@ -27,9 +27,11 @@ def nannyml(reference: Any, current: Any) -> Callable[[], Any]:
     import nannyml as peer
 
     calculator = peer.UnivariateDriftCalculator(
-        column_names=list(reference), continuous_methods=["jensen_shannon"], categorical_methods=["jensen_shannon"],
+        column_names=list(reference),
+        continuous_methods=["jensen_shannon"],
+        categorical_methods=["jensen_shannon"],
         chunk_size=len(current),
-    )  # fmt: skip
+    )
     calculator.fit(reference)
     return lambda: calculator.calculate(current)
 

@@ -25,7 +25,11 @@ from driftd.readers import Column, Kind
 Moved = Callable[[np.random.Generator, dict[str, np.ndarray]], None]
 LETTERS = np.array(list("abcde"))
 SHARES = [0.4, 0.3, 0.2, 0.1, 0.0]
-COLUMNS = [*(Column(f"n{i}", Kind.NUMERIC) for i in range(8)), Column("c0", Kind.CATEGORICAL), Column("c1", Kind.CATEGORICAL)]  # fmt: skip
+COLUMNS = [
+    *(Column(f"n{i}", Kind.NUMERIC) for i in range(8)),
+    Column("c0", Kind.CATEGORICAL),
+    Column("c1", Kind.CATEGORICAL),
+]
 QUIET, CHANGED, REFERENCE = 20, 40, 2000
 
 
@@ -109,7 +113,9 @@ def tell(label: str, name: set[str], runs: list[tuple[int | None, list[str], int
     delays = [delay for delay, *_ in runs if delay is not None]
     named = sum(not name.isdisjoint(names) for _, names, *_ in runs)
     false = sum(each[2] for each in runs)
-    print(f"{label:44}{f'{len(delays)}/{len(runs)}':>8}{named:>8}{median(delays or [0]):>8g}{max(delays, default=0):>9}{false:>7}")  # fmt: skip
+    print(
+        f"{label:44}{f'{len(delays)}/{len(runs)}':>8}{named:>8}{median(delays or [0]):>8g}{max(delays, default=0):>9}{false:>7}"
+    )
 
 
 def main() -> None:
@@ -126,13 +132,17 @@ def main() -> None:
     print(f"\n{'broken':28}{'quality incidents':>18}{'drift':>8}")
     for label, move in BROKEN.items():
         runs = [run(COLUMNS, table(), table(move), seed, settings) for seed in range(args.seeds)]
-        print(f"{label:28}{f'{sum(r[3] for r in runs)}/{CHANGED * args.seeds}':>18}{sum(r[0] is not None for r in runs):>8}")  # fmt: skip
+        print(
+            f"{label:28}{f'{sum(r[3] for r in runs)}/{CHANGED * args.seeds}':>18}{sum(r[0] is not None for r in runs):>8}"
+        )
     rng = np.random.default_rng(0)
     usual = rng.poisson(100, 200).tolist()
     for rows in (1000, 10):
         odd = len(odd_volumes(usual, [(f"{each}.csv", rows) for each in range(args.seeds)], 4.0))
         print(f"{f'volume: {rows} rows, usually 100':28}{f'{odd}/{args.seeds}':>18}{0:>8}")
-    print(f"{'volume: usual files':28}{f'{len(odd_volumes(usual, [(str(n), int(n)) for n in rng.poisson(100, 1000)], 4.0))}/1000':>18}{0:>8}")  # fmt: skip
+    print(
+        f"{'volume: usual files':28}{f'{len(odd_volumes(usual, [(str(n), int(n)) for n in rng.poisson(100, 1000)], 4.0))}/1000':>18}{0:>8}"
+    )
 
 
 if __name__ == "__main__":

@@ -76,14 +76,22 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[2] / "shared" / "data")
     for case in CASES:
         found = alarms(folder, case)
-        own = {change: next((each for each in found if 0 < each.row - change <= HORIZON * case.rows), None) for change in case.changes}  # fmt: skip
-        said = [f"{change}: " + (f"{(each.row - change) / case.rows:.1f} windows, {each.pattern}" if each else "not found") for change, each in own.items()]  # fmt: skip
+        own = {
+            change: next((each for each in found if 0 < each.row - change <= HORIZON * case.rows), None)
+            for change in case.changes
+        }
+        said = [
+            f"{change}: " + (f"{(each.row - change) / case.rows:.1f} windows, {each.pattern}" if each else "not found")
+            for change, each in own.items()
+        ]
         without = f" without {', '.join(case.ignore)}" if case.ignore else ""
         print(f"{case.name} ({case.reference}, {case.rows}){without}")
         if case.name == "noaa_weather":
             years(found)
             continue
-        others = [f"{each.row} ({each.pattern}; {', '.join(each.columns)})" for each in found if each not in own.values()]  # fmt: skip
+        others = [
+            f"{each.row} ({each.pattern}; {', '.join(each.columns)})" for each in found if each not in own.values()
+        ]
         print(f"    documented: {'; '.join(said) or 'none'}")
         print(f"    other alarms: {'; '.join(others) or 'none'}")
 
@@ -92,8 +100,12 @@ def years(found: list[Alarm]) -> None:
     """Print how many alarms were what, before the third year and each year from then on."""
     early = Counter(each.pattern.split()[0] for each in found if each.row <= 2 * YEAR)
     late = Counter(each.pattern.split()[0] for each in found if each.row > 2 * YEAR)
-    others = Counter(int(each.row // YEAR) for each in found if each.row > 2 * YEAR and not each.pattern.startswith("recurring"))  # fmt: skip
-    print(f"    two years: {dict(early)}; from the third year on: {dict(late)}; most others in a year: {max(others.values(), default=0)}")  # fmt: skip
+    others = Counter(
+        int(each.row // YEAR) for each in found if each.row > 2 * YEAR and not each.pattern.startswith("recurring")
+    )
+    print(
+        f"    two years: {dict(early)}; from the third year on: {dict(late)}; most others in a year: {max(others.values(), default=0)}"
+    )
 
 
 if __name__ == "__main__":

@@ -58,20 +58,43 @@ def main() -> None:
         programs = folder / "environment" / "bin"
         template = make_season(folder / "template", csv(table.slice(0, FIRST)), LEARNER, programs)
         kinds = Season(
-            folder, template=template, labels=["employed"], window={"rows": WINDOW}, reference={"rows": FIRST}, drift={},
-            promote=PROMOTE, retrain={"model": "model.bin", "min_rows": 750, "rows": "regime", "cooldown": 0, "max_per_day": 100, "env": {"path": [str(BIN)]}},
-        )  # fmt: skip
+            folder,
+            template=template,
+            labels=["employed"],
+            window={"rows": WINDOW},
+            reference={"rows": FIRST},
+            drift={},
+            promote=PROMOTE,
+            retrain={
+                "model": "model.bin",
+                "min_rows": 750,
+                "rows": "regime",
+                "cooldown": 0,
+                "max_per_day": 100,
+                "env": {"path": [str(BIN)]},
+            },
+        )
         with kinds.daemon():
             kinds.wait_for_model()
             for start in range(FIRST, table.num_rows - WINDOW + 1, WINDOW):
                 kinds.arrive(csv(table.slice(start, WINDOW)))
         for run, cause, state, last, sentence, seconds, alarm, begun, steps in kinds.rows(RUNS):
             ends = [FIRST + window * WINDOW for window in (alarm, last)]
-            print(json.dumps({
-                "run": run, "cause": cause, "state": state, "alarm_row": ends[0], "last_row": ends[1], "seconds": round(seconds, 1),
-                "until_begun": round(begun, 1), "steps": json.loads(steps),
-                "sentence": sentence,
-            }))  # fmt: skip
+            print(
+                json.dumps(
+                    {
+                        "run": run,
+                        "cause": cause,
+                        "state": state,
+                        "alarm_row": ends[0],
+                        "last_row": ends[1],
+                        "seconds": round(seconds, 1),
+                        "until_begun": round(begun, 1),
+                        "steps": json.loads(steps),
+                        "sentence": sentence,
+                    }
+                )
+            )
         print(json.dumps(kinds.assigned()))
 
 

@@ -56,13 +56,17 @@ def main() -> None:
             daemon.append(time.monotonic() - started)
             if run.state is not RunState.PROMOTED:
                 raise SystemExit(f"run {run.id} is {run.state}: {run.error}")
-        print(json.dumps({
-            "runs": runs,
-            "by_hand_s": round(statistics.median(hand), 2),
-            "driftd_s": round(statistics.median(daemon), 2),
-            "added_s": round(statistics.median(d - h for d, h in zip(daemon, hand, strict=True)), 2),
-            "added_max_s": round(max(d - h for d, h in zip(daemon, hand, strict=True)), 2),
-        }))  # fmt: skip
+        print(
+            json.dumps(
+                {
+                    "runs": runs,
+                    "by_hand_s": round(statistics.median(hand), 2),
+                    "driftd_s": round(statistics.median(daemon), 2),
+                    "added_s": round(statistics.median(d - h for d, h in zip(daemon, hand, strict=True)), 2),
+                    "added_max_s": round(max(d - h for d, h in zip(daemon, hand, strict=True)), 2),
+                }
+            )
+        )
 
 
 if __name__ == "__main__":

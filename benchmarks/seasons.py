@@ -156,7 +156,10 @@ def main() -> None:
                 years = Replayed(Path(folder), stream, named=named)
                 alarms = years.pass_by()
                 armed = sum(bool(window.verdict and window.verdict["armed"]) for window in years.windows)
-                print(f"| {stream.name} | {'named' if named else 'not named'} | {len(years.windows)} | {armed} | {len(alarms)} | {', '.join(alarms)} |", flush=True)  # fmt: skip
+                print(
+                    f"| {stream.name} | {'named' if named else 'not named'} | {len(years.windows)} | {armed} | {len(alarms)} | {', '.join(alarms)} |",
+                    flush=True,
+                )
                 years.close()
 
 

@@ -131,7 +131,18 @@ def memory(folder: Path) -> None:
         with pa.csv.CSVWriter(path, part.schema) as writer:
             for first in range(0, LARGE, STREAM):
                 writer.write_table(part.slice(0, min(STREAM, LARGE - first)))
-    command = [sys.executable, "-m", "driftd", "replay", str(path), "--reference-rows", "100000", "--batch-rows", "100000", "--json"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "driftd",
+        "replay",
+        str(path),
+        "--reference-rows",
+        "100000",
+        "--batch-rows",
+        "100000",
+        "--json",
+    ]
     start = time.perf_counter()
     # through a small process: a child that is forked begins with the pages of the one that forks it
     measured = subprocess.run([sys.executable, "-c", PEAK, *command], capture_output=True, text=True, check=True)

@@ -72,9 +72,12 @@ def documents(
         labels = np.where(rng.random((rows, len(PLACES))) < person, "PER", "ORG")
         texts = [" ".join(each) for each in words.tolist()]
         entities = [
-            [{"start": p * (LENGTH + 1), "end": p * (LENGTH + 1) + LENGTH, "label": label} for p, label in zip(PLACES, own, strict=True)]
+            [
+                {"start": p * (LENGTH + 1), "end": p * (LENGTH + 1) + LENGTH, "label": label}
+                for p, label in zip(PLACES, own, strict=True)
+            ]
             for own in labels.tolist()
-        ]  # fmt: skip
+        ]
         return pa.RecordBatch.from_arrays([pa.array(texts), pa.array(entities, pa.list_(ENTITY))], ["text", "entities"])
 
     return draw

@@ -34,11 +34,15 @@ from support.running import rows_of
 
 FIRST, WINDOW, LABEL = 300, 50, "class"
 SETTINGS: dict[str, Any] = {
-    "repository": "/srv", "source": {"path": "/srv"}, "labels": [LABEL], "window": {"rows": WINDOW}, "reference": {"rows": FIRST},
+    "repository": "/srv",
+    "source": {"path": "/srv"},
+    "labels": [LABEL],
+    "window": {"rows": WINDOW},
+    "reference": {"rows": FIRST},
     "drift": {"ignore": [LABEL], "scorer": {"command": ["{rows}", "{results}"]}},
     "retrain": {"min_rows": 150, "cooldown": 0, "max_per_day": 1000},
     "promote": {"metric": "scores.json:accuracy", "per_row": "rows.jsonl"},
-}  # fmt: skip
+}
 
 
 def choose(window: int, onset: int | None) -> Sequence[Part]:
@@ -105,10 +109,14 @@ def through_daemon(data: Path, seed: int) -> dict[str, Any]:
                 wait_until(lambda: one(UNDER_WAY) == 0 and one(BEGUN) == 1, 300, "no run is under way")
         return {
             "seed": seed,
-            "incidents": [[kind, FIRST + int(window) * WINDOW, *rest] for kind, window, *rest in rows_of(journal, OPENED)],
-            "runs": [[cause, state, FIRST + int(last) * WINDOW, said] for cause, state, last, said in rows_of(journal, RUNS)],
+            "incidents": [
+                [kind, FIRST + int(window) * WINDOW, *rest] for kind, window, *rest in rows_of(journal, OPENED)
+            ],
+            "runs": [
+                [cause, state, FIRST + int(last) * WINDOW, said] for cause, state, last, said in rows_of(journal, RUNS)
+            ],
             "accuracy": round(1 - one(LOSS), 4),
-        }  # fmt: skip
+        }
 
 
 if __name__ == "__main__":

@@ -12,10 +12,27 @@ from support.running import Kinds
 
 # The files that take longest, which begin first, so that no worker is left with one of them alone at the end.
 LONGEST = (
-    "test_demo", "test_adopt", "test_retrain_crash", "test_kept_out", "test_backtest", "test_retrain", "test_retrain_faults",
-    "test_hooks", "test_reference_pipeline", "test_recall", "test_training_rows", "test_gc", "test_init", "test_probation",
-    "test_intake_crash", "test_daemon_crash", "test_boot", "test_alerting", "test_triggers_and_gates", "test_reference_stages",
-)  # fmt: skip
+    "test_demo",
+    "test_adopt",
+    "test_retrain_crash",
+    "test_kept_out",
+    "test_backtest",
+    "test_retrain",
+    "test_retrain_faults",
+    "test_hooks",
+    "test_reference_pipeline",
+    "test_recall",
+    "test_training_rows",
+    "test_gc",
+    "test_init",
+    "test_probation",
+    "test_intake_crash",
+    "test_daemon_crash",
+    "test_boot",
+    "test_alerting",
+    "test_triggers_and_gates",
+    "test_reference_stages",
+)
 
 
 def pytest_collection_modifyitems(items):

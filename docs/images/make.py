@@ -24,10 +24,15 @@ LARGEST = 150_000  # bytes of a picture
 TALLEST = 2400  # pixels
 HEIGHT = "document.documentElement.scrollHeight"
 PAGES = {
-    "overview": "/", "project": "/projects/{project}", "distributions": "/projects/{project}/distributions",
-    "incident": "/incidents/1", "explanation": "/incidents/1/explanation", "run": "/runs/2",
-    "models": "/projects/{project}/models?old=v1.0.0&new=v2.0.0", "intake": "/projects/{project}/intake",
-}  # fmt: skip
+    "overview": "/",
+    "project": "/projects/{project}",
+    "distributions": "/projects/{project}/distributions",
+    "incident": "/incidents/1",
+    "explanation": "/incidents/1/explanation",
+    "run": "/runs/2",
+    "models": "/projects/{project}/models?old=v1.0.0&new=v2.0.0",
+    "intake": "/projects/{project}/intake",
+}
 FILES = 8  # files of each kind of addresses that the report compares
 HOUSEHOLDS = 3500  # rows of the employment survey before those of group quarters
 

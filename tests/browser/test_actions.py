@@ -89,8 +89,9 @@ def test_a_refused_file_is_tried_again(browser, site, journal):
     button = browser.ask("document.querySelector('button[value^=\"quarantine-retry:\"]').value")
     assert post(f"{site}/projects/invoices/actions", {"token": WORD, "action": button}) == 200
     assert asked(journal)[-1][1:] == (
-        "quarantine-retry", {"by": "somebody with the token", "file": int(button.partition(":")[2])}
-    )  # fmt: skip
+        "quarantine-retry",
+        {"by": "somebody with the token", "file": int(button.partition(":")[2])},
+    )
 
 
 def test_nobody_else_can_ask(site, journal):

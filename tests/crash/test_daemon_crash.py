@@ -121,10 +121,10 @@ def trains(pid):
 @pytest.mark.parametrize(
     "point",
     [
-        "call retrain.publish.commit",
-        "call retrain.git.Git.update",
-        "return retrain.git.Git.update",
-        "return retrain.publish.point_link",
+        "call retrain.steps.publication:commit",
+        "call retrain.repository.git:Git.update",
+        "return retrain.repository.git:Git.update",
+        "return retrain.steps.publication:point_link",
     ],
 )
 def test_killed_between_commit_tags_and_pointer(kinds, point):

@@ -23,8 +23,16 @@ from support.intake_crash import finish
 from support.parts import require
 
 CALLS = (
-    "openat", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "mkdir", "unlink",
-)  # fmt: skip
+    "openat",
+    "write",
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "rename",
+    "mkdir",
+    "unlink",
+)
 AT_MOST = 20  # points of one call; more are sampled evenly
 
 pytestmark = pytest.mark.slow
@@ -38,8 +46,11 @@ class Forks:
         self.trace = folder / "trace"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "support.intake_crash", str(folder / "warm")],
-            cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def run(self, folder, *options):
         """Run intake over a folder under strace; return how it ended and the trace of its main thread."""

@@ -34,9 +34,9 @@ KILLED = -9
 
 PREPARING = [
     ("begun", "after prepare"),
-    ("begun", "call dataset.add_files"),
+    ("begun", "call dataset.dvc_dataset:add_files"),
     ("begun", "log $ dvc add"),
-    ("begun", "return dataset.add_files"),
+    ("begun", "return dataset.dvc_dataset:add_files"),
     ("begun", "before snapshot"),
     ("begun", "after snapshot"),
     ("added", "log Running stage 'train'"),
@@ -50,34 +50,34 @@ PUBLISHING = [
     ("scored", "before decide"),
     ("scored", "after decide"),
     ("scored", "after number"),
-    ("scored", "call served.durable_rename"),
-    ("scored", "return served.make"),
+    ("scored", "call publication.model_store:durable_rename"),
+    ("scored", "return publication.model_store:make"),
     ("scored", "after copy"),
-    ("copied", "call git.Git.update"),
-    ("copied", "return git.Git.update"),
+    ("copied", "call repository.git:Git.update"),
+    ("copied", "return repository.git:Git.update"),
     ("copied", "before commit"),
     ("copied", "after commit"),
-    ("copied", "call publish.point_link"),
-    ("copied", "return publish.point_link"),
+    ("copied", "call steps.publication:point_link"),
+    ("copied", "return steps.publication:point_link"),
     ("copied", "after point"),
-    ("copied", "call finish.promote"),
-    ("copied", "return finish.promote"),
+    ("copied", "call steps.outcome:promote"),
+    ("copied", "return steps.outcome:promote"),
 ]
 FIRST = [
     "after prepare",
-    "return served.make",
+    "return publication.model_store:make",
     "before reference",
-    "return git.Git.update",
-    "return publish.point_link",
+    "return repository.git:Git.update",
+    "return steps.publication:point_link",
 ]
 RECALL = [
     ("returned", "before snapshot"),
     ("returned", "log $ /bin/sh -c python stages.py evaluate"),
     ("returned", "before score"),
     ("weighed", "after decide"),
-    ("weighed", "return git.Git.update"),
-    ("weighed", "return publish.point_link"),
-    ("weighed", "return finish.recall"),
+    ("weighed", "return repository.git:Git.update"),
+    ("weighed", "return steps.publication:point_link"),
+    ("weighed", "return steps.outcome:recall"),
 ]
 
 
@@ -135,11 +135,18 @@ class Place:
             "references": sorted(path.name for path in kinds.layout.references.glob("*")),
             "tables": [
                 table.all(journal)
-                for table in (tables.projects, tables.windows, tables.runs, tables.steps, tables.models,
-                              tables.assignments, tables.references)
+                for table in (
+                    tables.projects,
+                    tables.windows,
+                    tables.runs,
+                    tables.steps,
+                    tables.models,
+                    tables.assignments,
+                    tables.references,
+                )
             ],
             "events": [(event.kind, event.subject, event.data) for event in tables.events.all(journal)],
-        }  # fmt: skip
+        }
         journal.close()
         return state
 
@@ -264,7 +271,12 @@ def test_killed_while_it_recalls_an_earlier_champion(place, undisturbed, begin, 
 
 def test_killed_again_and_again(place, undisturbed):
     place.restore("begun")
-    for point in ("before snapshot", "log Running stage 'train'", "return git.Git.update", "return publish.point_link"):
+    for point in (
+        "before snapshot",
+        "log Running stage 'train'",
+        "return repository.git:Git.update",
+        "return steps.publication:point_link",
+    ):
         assert place.execute(2, point) == KILLED
     assert resumed(place, 2) == undisturbed["begun"]
 
@@ -280,7 +292,7 @@ def test_killed_while_dvc_writes_its_lock(place, undisturbed):
 
 def test_killed_between_two_references_of_one_promotion(place, undisturbed):
     place.restore("copied")
-    assert place.execute(2, "call git.Git.update") == KILLED
+    assert place.execute(2, "call repository.git:Git.update") == KILLED
     branch = next(line for line in undisturbed["begun"]["refs"].splitlines() if "refs/heads/driftd/" in line).split()
     tool(place.folder / "live" / "repository", "git", "update-ref", branch[0], branch[1])
     assert resumed(place, 2) == undisturbed["begun"]

@@ -89,8 +89,11 @@ def the_settings_say_what_was_found_and_what_was_assumed(adopted):
     assert project["labels"] == ["employed"]
     assert project["window"]["rows"] == WINDOW
     assert project["retrain"] | {"env": None} == project["retrain"] | {
-        "base": "main", "dataset": "data", "model": "model.pkl", "env": None,
-    }  # fmt: skip
+        "base": "main",
+        "dataset": "data",
+        "model": "model.pkl",
+        "env": None,
+    }
     assert project["retrain"]["env"]["path"] == [str(adopted.repository / ".venv" / "bin")]
     promote = project["promote"]
     assert promote["metric"] == "reports/metrics.json:roc_auc"
@@ -126,7 +129,13 @@ def the_burst_is_answered_while_a_person_works(adopted):
         assert state_of(adopted.repository) == before
     assert theirs.returncode == 0
     assert state_of(adopted.repository)[".git/index"] == before[".git/index"]
-    assert tool(adopted.repository, "git", "diff", "--name-only").split() == ["README.md", "dvc.lock", "params.yaml", "reports/metrics.json", "src/train.py"]  # fmt: skip
+    assert tool(adopted.repository, "git", "diff", "--name-only").split() == [
+        "README.md",
+        "dvc.lock",
+        "params.yaml",
+        "reports/metrics.json",
+        "src/train.py",
+    ]
     assert adopted.json("incidents", "list") == []
 
 

@@ -101,16 +101,21 @@ class Monitoring:
 
     def start(self, *, prometheus: bool = True) -> None:
         self._start(
-            require("prometheus-alertmanager"), "--config.file=alertmanager.yml", f"--web.listen-address={self._manager}",
-            "--cluster.listen-address=", "--storage.path=alertmanager",
-        )  # fmt: skip
+            require("prometheus-alertmanager"),
+            "--config.file=alertmanager.yml",
+            f"--web.listen-address={self._manager}",
+            "--cluster.listen-address=",
+            "--storage.path=alertmanager",
+        )
         wait_until(lambda: self._ready(f"http://{self._manager}"), 30, "Alertmanager is ready")
         if not prometheus:
             return
         self._start(
-            require("prometheus"), "--config.file=prometheus.yml", f"--web.listen-address={self.url.removeprefix('http://')}",
+            require("prometheus"),
+            "--config.file=prometheus.yml",
+            f"--web.listen-address={self.url.removeprefix('http://')}",
             "--storage.tsdb.path=prometheus",
-        )  # fmt: skip
+        )
         wait_until(lambda: self._ready(self.url), 30, "Prometheus is ready")
 
     def fire(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
@@ -162,9 +167,7 @@ def follow(alert: dict[str, Any]) -> None:
     links = {name: url for name, url in alert["annotations"].items() if name.endswith("_url")}
     answers = {name: http_get(url) for name, url in links.items()}
     assert {answer.status for answer in answers.values()} == {200}
-    alert["answers"] = {
-        name: re.findall(r"<h1>(\w+)", answer.text)[0] for name, answer in answers.items()
-    }  # fmt: skip
+    alert["answers"] = {name: re.findall(r"<h1>(\w+)", answer.text)[0] for name, answer in answers.items()}
 
 
 def _faults(kinds: Kinds, daemon: Any, heard: dict[str, dict[str, Any]]) -> None:
@@ -234,6 +237,9 @@ def test_the_runbook_of_a_daemon_that_is_down_is_a_command(heard):
 
 def test_each_fault_was_heard_and_nothing_else(heard):
     assert set(heard) == {
-        "DriftdIncidentUnanswered", "DriftdDataBroken", "DriftdConfigReloadFailed",
-        "DriftdProjectProblem", "DriftdDown",
-    }  # fmt: skip
+        "DriftdIncidentUnanswered",
+        "DriftdDataBroken",
+        "DriftdConfigReloadFailed",
+        "DriftdProjectProblem",
+        "DriftdDown",
+    }

@@ -34,9 +34,12 @@ def place(tmp_path_factory):
     rows(folder / "stream.csv", FIRST + WINDOW * WINDOWS)
     repository = make_forest(folder / "repository", rows(folder / "first.csv", FIRST), "label", trees=10)
     project = forest_project(
-        repository, folder / "incoming", "label", window={"rows": WINDOW},
+        repository,
+        folder / "incoming",
+        "label",
+        window={"rows": WINDOW},
         drift={"scorer": {"command": ["python", "score.py", "{rows}", "{results}"]}, "ignore": ["label"]},
-    )  # fmt: skip
+    )
     project["retrain"] |= {"min_rows": 100, "rows": "regime"}
     settings = folder / "driftd.yaml"
     settings.write_text(yaml.safe_dump({"state_dir": str(folder / "state"), "projects": {"forest": project}}))

@@ -92,8 +92,11 @@ def test_it_is_told_in_three_minutes(kept):
 
 
 def test_quiet_files_raise_no_alarm_and_the_change_does_within_two_windows(kept):
-    alarms = [number for number, verdict in kept.rows("SELECT number, verdict FROM windows WHERE verdict IS NOT NULL")
-              if json.loads(verdict)["alarm"]]  # fmt: skip
+    alarms = [
+        number
+        for number, verdict in kept.rows("SELECT number, verdict FROM windows WHERE verdict IS NOT NULL")
+        if json.loads(verdict)["alarm"]
+    ]
     assert len(alarms) == 1
     assert 8 < alarms[0] <= 10
     [incident] = kept.json("incidents", "list", "--all")

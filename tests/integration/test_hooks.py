@@ -231,7 +231,7 @@ def test_a_stop_leaves_the_hook_to_the_next_start(back, tmp_path):
 
 CALLED = """
 import sys; from pathlib import Path
-from driftd.projects.aftermath import Aftermath; from support.retraining import Retraining
+from driftd.projects.hook_dispatcher import Aftermath; from support.retraining import Retraining
 kinds = Retraining(Path(sys.argv[1]), Path(sys.argv[2]))
 kinds.clock.now += 10_000
 after = Aftermath(kinds.name, kinds.journal, kinds.runner, lambda: None)
@@ -277,9 +277,13 @@ def test_pushes_to_s3_and_git_let_a_fresh_clone_have_data_and_model(started, rep
     assert {state for *_, state in states(kinds)} == {HookState.DONE}, tables.hooks.all(kinds.journal)
     names = tool(bare, "git", "for-each-ref", "--format=%(refname)").split()
     assert set(names) == {
-        "refs/heads/main", "refs/heads/driftd/kinds", "refs/tags/kinds@v1.0.0", "refs/tags/kinds@v2.0.0",
-        "refs/tags/kinds#prod#1", "refs/tags/kinds#prod#2",
-    }  # fmt: skip
+        "refs/heads/main",
+        "refs/heads/driftd/kinds",
+        "refs/tags/kinds@v1.0.0",
+        "refs/tags/kinds@v2.0.0",
+        "refs/tags/kinds#prod#1",
+        "refs/tags/kinds#prod#2",
+    }
     clone = tmp_path / "clone"
     tool(tmp_path, "git", "clone", "-q", str(bare), str(clone))
     tool(clone, "git", "checkout", "-q", "kinds@v2.0.0")

@@ -146,8 +146,14 @@ def test_a_persons_git_settings_do_not_get_in_the_way(tmp_path):
     other = tmp_path / "other"
     subprocess.run(["git", "init", "-q", str(other)], check=True)
     done = attempt(
-        tmp_path, DRIFTD, "init", "x", GIT_CONFIG_GLOBAL=str(settings), GIT_DIR=str(other / ".git"), GIT_WORK_TREE=str(other)
-    )  # fmt: skip
+        tmp_path,
+        DRIFTD,
+        "init",
+        "x",
+        GIT_CONFIG_GLOBAL=str(settings),
+        GIT_DIR=str(other / ".git"),
+        GIT_WORK_TREE=str(other),
+    )
     assert done.returncode == 0, done.stderr
     assert tool(tmp_path / "x", "git", "log", "--format=%an").strip() == "Ann"
 

@@ -185,11 +185,19 @@ def test_stages_whose_program_is_not_found_are_named(repository, tmp_path):
         (lambda it: shutil.rmtree(it / ".git"), "is in no git repository", "git init"),
         (lambda it: (it / "dvc.yaml").unlink(), "has no dvc.yaml", "commit it on main"),
         (lambda it: (it / "dvc.yaml").write_text("stages: ["), "DVC cannot read it", "dvc status"),
-        (lambda it: (it / "dvc.yaml").write_text("stages:\n  a: {cmd: x, outs: ['${no}']}\n"), "DVC cannot read it", ""),
+        (
+            lambda it: (it / "dvc.yaml").write_text("stages:\n  a: {cmd: x, outs: ['${no}']}\n"),
+            "DVC cannot read it",
+            "",
+        ),
         (lambda it: (it / "dvc.yaml").write_text("stages: {}\n"), "has no stages", "dvc stage add"),
-        (lambda it: tool(it, "git", "rm", "-q", "--cached", ".dvc/config", ".dvc/.gitignore"), "DVC cannot read it", ""),
+        (
+            lambda it: tool(it, "git", "rm", "-q", "--cached", ".dvc/config", ".dvc/.gitignore"),
+            "DVC cannot read it",
+            "",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_in_the_way_is_named_with_the_remedy(repository, spoil, said, remedy):
     spoil(repository)
     if (repository / ".git").exists():
@@ -217,8 +225,11 @@ def test_a_metric_that_no_commit_has_and_no_one_has_made(tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "text", "said"),
-    [("scores.json", "{", r"^scores\.json: is no metric file"), ("data/more.parquet", "no", r"^the dataset cannot be read: data/more\.parquet")],
-)  # fmt: skip
+    [
+        ("scores.json", "{", r"^scores\.json: is no metric file"),
+        ("data/more.parquet", "no", r"^the dataset cannot be read: data/more\.parquet"),
+    ],
+)
 def test_what_cannot_be_read_is_named_by_its_place_in_the_repository(repository, path, text, said):
     (repository / path).write_text(text)
     if path.startswith("data"):

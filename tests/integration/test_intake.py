@@ -64,13 +64,18 @@ class TestAdmission:
         write_csv(rig.root / "sub" / "z.csv", good_rows(4, 20))
         assert rig.intake.scan() == 3
         assert [(f.id, f.name, f.rows, f.state) for f in rig.files()] == [
-            (1, "sub/z.csv", 4, "admitted"), (2, "a.csv", 2, "admitted"), (3, "b.csv", 3, "admitted"),
-        ]  # fmt: skip
+            (1, "sub/z.csv", 4, "admitted"),
+            (2, "a.csv", 2, "admitted"),
+            (3, "b.csv", 3, "admitted"),
+        ]
         assert rig.lying() == ["processed/000001-z.csv", "processed/000002-a.csv", "processed/000003-b.csv"]
         assert rows_of(rig) == [20, 21, 22, 23, 10, 11, 0, 1, 2]
         assert rig.said("file-admitted")[0] == {
-            "file": "sub/z.csv", "rows": 4, "bad_rows": 0, "first_bad_row": None,
-        }  # fmt: skip
+            "file": "sub/z.csv",
+            "rows": 4,
+            "bad_rows": 0,
+            "first_bad_row": None,
+        }
         assert rig.intake.scan() == 0
         assert rig.intake.problem is None
 

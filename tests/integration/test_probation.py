@@ -38,9 +38,15 @@ def new_regime(kinds):
     old = tables.references.all(kinds.journal)[0]
     with kinds.journal.write():
         number = tables.references.add(
-            kinds.journal, project=kinds.name, profile=old.profile, rows=20, made_of={"windows": [1, 1]}, first_window=1,
-            armed=True, created_at=kinds.clock(),
-        )  # fmt: skip
+            kinds.journal,
+            project=kinds.name,
+            profile=old.profile,
+            rows=20,
+            made_of={"windows": [1, 1]},
+            first_window=1,
+            armed=True,
+            created_at=kinds.clock(),
+        )
         tables.projects.set(kinds.journal, "name = ?", kinds.name, reference_id=number)
     return old.id
 
@@ -152,8 +158,12 @@ def ask(kinds, answers, by):
     """Ask for a run, as `driftd trigger` does, and return the answer."""
     with kinds.journal.write():
         request = tables.requests.add(
-            kinds.journal, project=kinds.name, kind="trigger", arguments={"by": by}, state=RequestState.WAITING,
+            kinds.journal,
+            project=kinds.name,
+            kind="trigger",
+            arguments={"by": by},
+            state=RequestState.WAITING,
             created_at=kinds.clock(),
-        )  # fmt: skip
+        )
     answers.step()
     return tables.requests.get(kinds.journal, request).answer["message"]

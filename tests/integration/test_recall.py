@@ -26,10 +26,15 @@ class Households(Season):
 
     def __init__(self, folder, **promote):
         super().__init__(
-            folder, template=make_season(folder / "template", rows(0, FIRST)), labels=["employed"], window={"rows": WINDOW},
-            reference={"rows": FIRST}, drift={}, promote=PROMOTE | {"probation": None} | promote,
+            folder,
+            template=make_season(folder / "template", rows(0, FIRST)),
+            labels=["employed"],
+            window={"rows": WINDOW},
+            reference={"rows": FIRST},
+            drift={},
+            promote=PROMOTE | {"probation": None} | promote,
             retrain={"model": "model.bin", "min_rows": 750, "cooldown": 0, "env": {"path": [str(BIN)]}},
-        )  # fmt: skip
+        )
 
     def pass_by(self, first, last):
         for start in range(first, last, WINDOW):

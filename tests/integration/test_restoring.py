@@ -57,9 +57,16 @@ def ctx(made, tmp_path):
     run = tables.runs.get(kinds.journal, kinds.start("drift"))
     env, log = environment(kinds.layout, kinds.settings.retrain.env, str(run.id)), RunLog(kinds.layout.run(run.id))
     return Context(
-        run=run, settings=kinds.settings, journal=kinds.journal, layout=kinds.layout, executor=kinds.executor, clock=kinds.clock,
-        repository=Repository(kinds.repository, env), dvc=Dvc(env, log, threading.Event(), 600.0), log=log,
-    )  # fmt: skip
+        run=run,
+        settings=kinds.settings,
+        journal=kinds.journal,
+        layout=kinds.layout,
+        executor=kinds.executor,
+        clock=kinds.clock,
+        repository=Repository(kinds.repository, env),
+        dvc=Dvc(env, log, threading.Event(), 600.0),
+        log=log,
+    )
 
 
 def tip(ctx):

@@ -377,10 +377,14 @@ def test_two_models_are_compared_by_scores_params_data_and_code(kinds, repositor
     ("change", "guards", "said"),
     [
         ("{kind: 'X' for kind in best}", [], r"accuracy from 0\.\d+ to 0\.000"),  # labels shuffled, or nothing learnt
-        ("{**best, 'b': 'A'}", [{"metric": "scores.json:*.recall", "max_drop": 0.05}], r"B\.recall falls from 1\.000 to 0\.000"),
+        (
+            "{**best, 'b': 'A'}",
+            [{"metric": "scores.json:*.recall", "max_drop": 0.05}],
+            r"B\.recall falls from 1\.000 to 0\.000",
+        ),
     ],
     ids=["worse", "a guarded label is lost"],
-)  # fmt: skip
+)
 def test_a_candidate_that_is_worse_or_loses_a_guarded_label_is_kept_out(with_models, change, guards, said):
     kinds = with_models(1, {"promote": {"guards": guards}})
     repository = kinds.repository

@@ -175,8 +175,12 @@ def test_a_model_that_a_run_made_may_be_held_against_its_first_two_windows(with_
         scored(kinds)
     found = tables.scorings.all(kinds.journal, "assignment_id = 2")
     assert [(each.window, each.loss, each.reference is not None) for each in found] == [
-        (0, 0.0, False), (2, 0.5, False), (3, 0.5, True), (4, 0.5, False), (5, 1.0, False),
-    ]  # fmt: skip
+        (0, 0.0, False),
+        (2, 0.5, False),
+        (3, 0.5, True),
+        (4, 0.5, False),
+        (5, 1.0, False),
+    ]
     [incident] = tables.incidents.all(kinds.journal)
     assert (incident.kind, incident.window) == ("score", 5)
     assert incident.summary == "the model's loss rose from 0.500 to 1.000 on 60 labelled rows"
@@ -193,7 +197,16 @@ def test_so_may_one_that_is_in_production_again(with_scorer, tmp_path, cause):
                 kinds.journal, project="kinds", number=number, model_id=model, cause=cause, assigned_at=kinds.clock()
             )
     kinds.arrive(2, "dc", each=30)
-    use(kinds, "sh", "-c", 'yes \'{"row": "x", "value": 0.5}\' | head -60 > "$1"', "sh", "{results}", "{rows}", against="later")  # fmt: skip
+    use(
+        kinds,
+        "sh",
+        "-c",
+        'yes \'{"row": "x", "value": 0.5}\' | head -60 > "$1"',
+        "sh",
+        "{results}",
+        "{rows}",
+        against="later",
+    )
     scored(kinds)
     newest = tables.assignments.first(kinds.journal, order="number DESC")
     found = tables.scorings.all(kinds.journal, "assignment_id = ?", newest.id)
@@ -249,9 +262,16 @@ def score(kinds, window, share):
     losses = [float(row * share % 1 < share) for row in range(60)]
     with kinds.journal.write():
         tables.scorings.add(
-            kinds.journal, project=kinds.name, assignment_id=1, window=window, rows=60, losses=losses, error=None,
-            loss=sum(losses) / 60, scored_at=kinds.clock(),
-        )  # fmt: skip
+            kinds.journal,
+            project=kinds.name,
+            assignment_id=1,
+            window=window,
+            rows=60,
+            losses=losses,
+            error=None,
+            loss=sum(losses) / 60,
+            scored_at=kinds.clock(),
+        )
 
 
 def test_a_rise_is_seen_in_the_order_of_its_windows_where_the_labels_of_the_older_come_later(with_models):
@@ -273,9 +293,16 @@ def test_windows_of_few_test_rows_are_collected_until_there_are_enough(with_mode
     with kinds.journal.write():
         for window in range(1, needed // few + 3):
             tables.scorings.add(
-                kinds.journal, project=kinds.name, assignment_id=1, window=window, rows=few, loss=0.2,
-                losses=[0.0, 0.0, 0.0, 0.0, 1.0], error=None, scored_at=kinds.clock(),
-            )  # fmt: skip
+                kinds.journal,
+                project=kinds.name,
+                assignment_id=1,
+                window=window,
+                rows=few,
+                loss=0.2,
+                losses=[0.0, 0.0, 0.0, 0.0, 1.0],
+                error=None,
+                scored_at=kinds.clock(),
+            )
     weigh(kinds)
     armed = [each.window for each in tables.scorings.all(kinds.journal) if each.reference]
     assert armed == [needed // few]

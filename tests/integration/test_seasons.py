@@ -119,8 +119,10 @@ def test_a_file_is_of_the_time_when_it_came_whatever_its_date_says(years):
     years.write("2030-12-24 00:00")
     years.look("2025-11-02 08:00")
     assert [each.came_at for each in tables.files.all(years.journal)] == [
-        moment("2025-11-01 08:00"), moment("2025-11-02 08:00") + 1, moment("2025-11-02 08:00") + 1,
-    ]  # fmt: skip
+        moment("2025-11-01 08:00"),
+        moment("2025-11-02 08:00") + 1,
+        moment("2025-11-02 08:00") + 1,
+    ]
     assert years.seasons == []
 
 
@@ -130,8 +132,11 @@ def test_a_window_ends_where_a_season_begins_or_ends(years):
     years.come("2025-12-01 03:00", shift=1.0, rows=WINDOW)
     years.come("2026-01-01 03:00", rows=WINDOW)
     assert [(each.rows, each.closed_by) for each in years.windows] == [
-        (WINDOW // 2, "season"), (WINDOW, "rows"), (WINDOW // 2, "season"), (WINDOW, "rows"),
-    ]  # fmt: skip
+        (WINDOW // 2, "season"),
+        (WINDOW, "rows"),
+        (WINDOW // 2, "season"),
+        (WINDOW, "rows"),
+    ]
     [christmas] = years.seasons
     assert (christmas.first_window, christmas.last_window) == (2, 3)
 
@@ -181,8 +186,9 @@ def test_a_season_that_is_set_or_taken_away_while_the_daemon_runs(years):
     for day in range(10):
         years.come(f"2025-12-30 {10 + day}:00")
     assert [(each.name, each.first_window, each.last_window) for each in years.seasons] == [
-        ("end", 15, 15), ("christmas", 16, None),
-    ]  # fmt: skip
+        ("end", 15, 15),
+        ("christmas", 16, None),
+    ]
     years.reload()
     years.come("2025-12-31 12:00")
     christmas = years.seasons[1]
@@ -224,7 +230,10 @@ def test_a_model_for_a_change_before_the_season_is_not_bound_to_the_season(years
     assert tables.models.get(years.journal, model).reference_id is None, "it was made for November's change"
     years.month("2027-01", shift=-1.0)
     assert tables.models.get(years.journal, model).reference_id == years.project.reference_id
-    assert tables.references.get(years.journal, years.project.reference_id).made_of["windows"][0] > years.seasons[1].last_window  # fmt: skip
+    assert (
+        tables.references.get(years.journal, years.project.reference_id).made_of["windows"][0]
+        > years.seasons[1].last_window
+    )
 
 
 def test_what_a_person_says_of_an_incident_is_for_the_time_that_it_is_about(years):
@@ -291,9 +300,15 @@ def ended(years, incident, state):
     with years.journal.write():
         tables.incidents.set(years.journal, "id = ?", incident.id, state=IncidentState.RUNNING)
         run = tables.runs.add(
-            years.journal, project="p", incident_id=incident.id, cause="drift", state=state, plan={}, created_at=1.0,
+            years.journal,
+            project="p",
+            incident_id=incident.id,
+            cause="drift",
+            state=state,
+            plan={},
+            created_at=1.0,
             ended_at=2.0,
-        )  # fmt: skip
+        )
         lifecycle.settle(years.journal, tables.runs.get(years.journal, run), 500)
 
 
@@ -351,8 +366,10 @@ def test_people_see_it(years):
     ]
     said = tables.events.all(years.journal, "kind LIKE 'season-%'", order="id")
     assert [(each.kind, each.data["window"], each.data["reference"]) for each in said] == [
-        ("season-began", 1, None), ("season-ended", 15, USUAL), ("season-began", 16, years.seasons[0].left_id),
-    ]  # fmt: skip
+        ("season-began", 1, None),
+        ("season-ended", 15, USUAL),
+        ("season-began", 16, years.seasons[0].left_id),
+    ]
 
 
 def test_killed_at_every_write_of_a_turn_it_comes_out_the_same(tmp_path, monkeypatch):

@@ -55,13 +55,24 @@ def test_a_changed_base_then_a_gate_with_its_time_then_rows_without_labels(watch
 
 
 ALERT = {
-    "version": "4", "groupKey": '{}:{alertname="Slow"}', "status": "firing", "receiver": "driftd", "truncatedAlerts": 0,
+    "version": "4",
+    "groupKey": '{}:{alertname="Slow"}',
+    "status": "firing",
+    "receiver": "driftd",
+    "truncatedAlerts": 0,
     "something": "new",
     "alerts": [
-        {"status": "firing", "fingerprint": "f1", "startsAt": "2026-01-01T00:00:00Z", "endsAt": "0001-01-01T00:00:00Z",
-         "labels": {"alertname": "Slow"}, "annotations": {"summary": "it answers slowly"}, "generatorURL": ""},
+        {
+            "status": "firing",
+            "fingerprint": "f1",
+            "startsAt": "2026-01-01T00:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "labels": {"alertname": "Slow"},
+            "annotations": {"summary": "it answers slowly"},
+            "generatorURL": "",
+        },
     ],
-}  # fmt: skip
+}
 
 
 def post(daemon, document, path="/api/v1/alerts?project=kinds", word="a long word"):

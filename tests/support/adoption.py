@@ -126,10 +126,15 @@ def make_employment(repository: Path) -> Path:
     tool(repository, "git", "init", "-q", "-b", "main")
     tool(repository, "dvc", "init", "-q")
     for name, text in (
-        ("src/prepare.py", PREPARE), ("src/train.py", TRAIN), ("src/evaluate.py", EVALUATE), ("dvc.yaml", DVC_YAML),
-        ("params.yaml", "train:\n  strength: 1.0\n"), ("README.md", "# Who is employed?\n"), (".gitignore", "/.venv/\n"),
+        ("src/prepare.py", PREPARE),
+        ("src/train.py", TRAIN),
+        ("src/evaluate.py", EVALUATE),
+        ("dvc.yaml", DVC_YAML),
+        ("params.yaml", "train:\n  strength: 1.0\n"),
+        ("README.md", "# Who is employed?\n"),
+        (".gitignore", "/.venv/\n"),
         ("data/first.csv", rows(0, FIRST)),
-    ):  # fmt: skip
+    ):
         (repository / name).write_text(text)
     tool(repository, "dvc", "add", "-q", "data")
     reproduce(repository)

@@ -1,6 +1,6 @@
 """`driftd` that kills itself with SIGKILL at a given point, which $DIE_AT names: `call` or `return`, and a function of driftd.
 
-DIE_AT="return retrain.git.Git.update" python -m support.dying run -c driftd.yaml
+DIE_AT="return retrain.repository.git:Git.update" python -m support.dying run -c driftd.yaml
 """
 
 import importlib
@@ -9,8 +9,9 @@ import signal
 
 
 def arm(how: str, what: str) -> None:
-    module, *path, name = _split(what)
-    owner = importlib.import_module(module)
+    module, _, attribute = what.partition(":")
+    *path, name = attribute.split(".")
+    owner = importlib.import_module(f"driftd.{module}")
     for part in path:
         owner = getattr(owner, part)
     function = getattr(owner, name)
@@ -21,12 +22,6 @@ def arm(how: str, what: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(owner, name, dying)
-
-
-def _split(what: str) -> list[str]:
-    """Return the module, then the way to the function in it."""
-    parts = what.split(".")
-    return [".".join(["driftd", *parts[:2]]), *parts[2:]]
 
 
 if __name__ == "__main__":  # and not in a worker, which imports the main module

@@ -104,9 +104,14 @@ def make_forest(repository: Path, first: Path, label: str, *, trees: int = 50, s
     tool(repository, "git", "init", "-q", "-b", "main")
     tool(repository, "dvc", "init", "-q")
     for name, text in (
-        ("common.py", COMMON.replace("LABEL_COLUMN", label)), ("prepare.py", PREPARE), ("train.py", TRAIN),
-        ("evaluate.py", EVALUATE), ("score.py", SCORE), ("dvc.yaml", DVC_YAML), ("params.yaml", f"seed: {seed}\ntrees: {trees}\n"),
-    ):  # fmt: skip
+        ("common.py", COMMON.replace("LABEL_COLUMN", label)),
+        ("prepare.py", PREPARE),
+        ("train.py", TRAIN),
+        ("evaluate.py", EVALUATE),
+        ("score.py", SCORE),
+        ("dvc.yaml", DVC_YAML),
+        ("params.yaml", f"seed: {seed}\ntrees: {trees}\n"),
+    ):
         (repository / name).write_text(text)
     shutil.copyfile(first, repository / "data" / "first.csv")
     tool(repository, "dvc", "add", "-q", "data")
@@ -125,6 +130,8 @@ def forest_project(repository: Path, incoming: Path, label: str, **sections: Any
         "drift": {"scorer": {"command": SCORER}},
         "retrain": {"model": "model.pkl", "cooldown": 0, "max_per_day": 1000, "env": {"path": [str(BIN)]}},
         "promote": {
-            "metric": "scores.json:accuracy", "per_row": "evaluation/rows.jsonl", "score_stages": ["prepare", "evaluate"],
+            "metric": "scores.json:accuracy",
+            "per_row": "evaluation/rows.jsonl",
+            "score_stages": ["prepare", "evaluate"],
         },
-    } | sections  # fmt: skip
+    } | sections

@@ -45,9 +45,10 @@ def arm(kinds: Retraining, run_id: int, how: str, what: str) -> None:
     elif how == "log":
         threading.Thread(target=watch, args=(kinds.layout.run(run_id) / "log", what), daemon=True).start()
     else:
-        *path, name = what.split(".")
-        owner = importlib.import_module(f"driftd.retrain.{path[0]}")
-        for part in path[1:]:
+        module, _, attribute = what.partition(":")
+        *path, name = attribute.split(".")
+        owner = importlib.import_module(f"driftd.retrain.{module}")
+        for part in path:
             owner = getattr(owner, part)
         function = getattr(owner, name)
 

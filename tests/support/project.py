@@ -81,9 +81,12 @@ stages:
 def tool(repository: Path, *words: str) -> str:
     """Run git, dvc or gto as a person would, in their checkout."""
     env = {
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(repository.parent), "DVC_NO_ANALYTICS": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null", "DVC_SITE_CACHE_DIR": str(repository.parent / "site"),
-    } | {f"GIT_{who}_{what}": "person@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}  # fmt: skip
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(repository.parent),
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "DVC_SITE_CACHE_DIR": str(repository.parent / "site"),
+    } | {f"GIT_{who}_{what}": "person@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     done = subprocess.run(words, cwd=repository, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
     return done.stdout

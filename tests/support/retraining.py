@@ -96,21 +96,39 @@ class Retraining:
         """Let the rows of a file be one window."""
         with self.journal.write():
             file = tables.files.add(
-                self.journal, project=self.name, name=path.name, location=os.fsencode(path), rows=rows, windowed=rows,
-                sha256=sha256(path.read_bytes()).hexdigest(), size=path.stat().st_size, mtime_ns=0,
-                state=FileState.ADMITTED, arrived_at=self.clock(),
-            )  # fmt: skip
+                self.journal,
+                project=self.name,
+                name=path.name,
+                location=os.fsencode(path),
+                rows=rows,
+                windowed=rows,
+                sha256=sha256(path.read_bytes()).hexdigest(),
+                size=path.stat().st_size,
+                mtime_ns=0,
+                state=FileState.ADMITTED,
+                arrived_at=self.clock(),
+            )
             tables.windows.add(
-                self.journal, project=self.name, number=number, spans=[(file, 0, rows)], rows=rows,
-                closed_at=self.clock(), closed_by="rows", state=WindowState.COLLECTED,
-            )  # fmt: skip
+                self.journal,
+                project=self.name,
+                number=number,
+                spans=[(file, 0, rows)],
+                rows=rows,
+                closed_at=self.clock(),
+                closed_by="rows",
+                state=WindowState.COLLECTED,
+            )
 
     def start(self, cause: str, **plan: Any) -> int:
         with self.journal.write():
             return tables.runs.add(
-                self.journal, project=self.name, cause=cause, state=RunState.RUNNING, created_at=self.clock(),
+                self.journal,
+                project=self.name,
+                cause=cause,
+                state=RunState.RUNNING,
+                created_at=self.clock(),
                 plan={"windows": None, "regime_from": None} | plan,
-            )  # fmt: skip
+            )
 
     def execute(self, run_id: int) -> Run:
         self.runner.execute(run_id, threading.Event())

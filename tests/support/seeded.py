@@ -37,13 +37,24 @@ TABLE = (
 )
 COLUMNS = {
     "addresses": (("text", "text", 0.015), ("entities", "entities", 0.011)),
-    "invoices": TABLE, "orders": (*TABLE, ("price", "numeric", 0.02)), "hostile": (),
-}  # fmt: skip
+    "invoices": TABLE,
+    "orders": (*TABLE, ("price", "numeric", 0.02)),
+    "hostile": (),
+}
 LABELS = {
-    "AddressNumber": (0.869, 0.994), "OccupancyIdentifier": (0.679, 0.917), "OccupancyType": (0.704, 0.963), "PlaceName": (0.902, 0.977),
-    "Recipient": (0.0, 0.0), "StateName": (0.942, 0.991), "StreetName": (0.831, 0.944), "StreetNamePostType": (0.906, 0.987),
-    "StreetNamePreDirectional": (0.510, 0.947), "StreetNamePreType": (0.063, 0.556), "USPSBoxID": (0.0, 0.8), "ZipCode": (0.930, 0.999),
-}  # fmt: skip
+    "AddressNumber": (0.869, 0.994),
+    "OccupancyIdentifier": (0.679, 0.917),
+    "OccupancyType": (0.704, 0.963),
+    "PlaceName": (0.902, 0.977),
+    "Recipient": (0.0, 0.0),
+    "StateName": (0.942, 0.991),
+    "StreetName": (0.831, 0.944),
+    "StreetNamePostType": (0.906, 0.987),
+    "StreetNamePreDirectional": (0.510, 0.947),
+    "StreetNamePreType": (0.063, 0.556),
+    "USPSBoxID": (0.0, 0.8),
+    "ZipCode": (0.930, 0.999),
+}
 QUIET = (2.1, 3.1, 1.0, 0.6, 0.2, 0.5, 5.3, 6.5)
 
 
@@ -79,10 +90,20 @@ class Teller:
     def file(self, name: str, state: str = "admitted", rows: int = 100, **values: Any) -> int:
         at = self.later(240)
         return tables.files.add(
-            self.journal, project=self.project, name=name, location=b"/in/" + name[:99].encode(), sha256="5" * 64, size=22_361,
-            mtime_ns=0, state=state, rows=rows if state == "admitted" else 0, windowed=rows if state == "admitted" else 0,
-            arrived_at=at, admitted_at=at + 1 if state == "admitted" else None, **values,
-        )  # fmt: skip
+            self.journal,
+            project=self.project,
+            name=name,
+            location=b"/in/" + name[:99].encode(),
+            sha256="5" * 64,
+            size=22_361,
+            mtime_ns=0,
+            state=state,
+            rows=rows if state == "admitted" else 0,
+            windowed=rows if state == "admitted" else 0,
+            arrived_at=at,
+            admitted_at=at + 1 if state == "admitted" else None,
+            **values,
+        )
 
     def window(self, file: int, evidence: float | None, *, state: str = "judged", **verdict: Any) -> int:
         self._windows += 1
@@ -92,16 +113,31 @@ class Teller:
         ]
         said = None if evidence is None else judged(evidence, **{"columns": quiet} | verdict)
         tables.windows.add(
-            self.journal, project=self.project, number=self._windows, spans=[(file, 0, 100)], rows=100, state=state,
-            closed_at=self.later(2), closed_by="rows", verdict=said, evidence=evidence, judged_at=self.later(1),
-        )  # fmt: skip
+            self.journal,
+            project=self.project,
+            number=self._windows,
+            spans=[(file, 0, 100)],
+            rows=100,
+            state=state,
+            closed_at=self.later(2),
+            closed_by="rows",
+            verdict=said,
+            evidence=evidence,
+            judged_at=self.later(1),
+        )
         return self._windows
 
     def reference(self, rows: int, *, armed: bool = True, reason: str | None = None) -> int:
         made = tables.references.add(
-            self.journal, project=self.project, profile="r", rows=rows, made_of={}, armed=armed, reason=reason,
+            self.journal,
+            project=self.project,
+            profile="r",
+            rows=rows,
+            made_of={},
+            armed=armed,
+            reason=reason,
             created_at=self.later(1),
-        )  # fmt: skip
+        )
         tables.projects.set(self.journal, "name = ?", self.project, reference_id=made)
         return made
 
@@ -131,9 +167,15 @@ class Teller:
     def model(self, version: str, run: Run | None, cause: str, **scores: Any) -> int:
         at = self._now[0]
         model = tables.models.add(
-            self.journal, project=self.project, version=version, revision=version[1] * 40, run_id=run and run.id,
-            scores={f"scores.json:{name}": value for name, value in scores.items()}, digest="b8930d53" * 8, created_at=at,
-        )  # fmt: skip
+            self.journal,
+            project=self.project,
+            version=version,
+            revision=version[1] * 40,
+            run_id=run and run.id,
+            scores={f"scores.json:{name}": value for name, value in scores.items()},
+            digest="b8930d53" * 8,
+            created_at=at,
+        )
         self.assign(model, cause, run)
         return model
 
@@ -144,24 +186,45 @@ class Teller:
             "decay": {"before": 0.028, "now": loss, "rows": 96, "effect": 0.02, "alarm": False}
         }
         tables.scorings.add(
-            self.journal, project=self.project, assignment_id=last.id, window=window, rows=96, loss=loss, losses=[],
+            self.journal,
+            project=self.project,
+            assignment_id=last.id,
+            window=window,
+            rows=96,
+            loss=loss,
+            losses=[],
             verdict=verdict if window else {"armed": False, "reason": "the new regime's rows are being collected"},
             scored_at=self._now[0],
-        )  # fmt: skip
+        )
 
     def hook(self, position: int, kind: str, title: str, state: str, error: str | None = None) -> None:
         last = tables.assignments.first(self.journal, "project = ?", self.project, order="id DESC")
         tables.hooks.add(
-            self.journal, project=self.project, assignment_id=last.id, position=position, kind=kind, title=title, spec={},
-            state=state, attempts=1, error=error, due_at=self._now[0], ended_at=self._now[0],
-        )  # fmt: skip
+            self.journal,
+            project=self.project,
+            assignment_id=last.id,
+            position=position,
+            kind=kind,
+            title=title,
+            spec={},
+            state=state,
+            attempts=1,
+            error=error,
+            due_at=self._now[0],
+            ended_at=self._now[0],
+        )
 
     def assign(self, model: int, cause: str, run: Run | None = None) -> None:
         number = 1 + tables.assignments.count(self.journal, "project = ?", self.project)
         tables.assignments.add(
-            self.journal, project=self.project, number=number, model_id=model, cause=cause, run_id=run and run.id,
+            self.journal,
+            project=self.project,
+            number=number,
+            model_id=model,
+            cause=cause,
+            run_id=run and run.id,
             assigned_at=self._now[0],
-        )  # fmt: skip
+        )
 
 
 def addresses(tell: Teller) -> None:
@@ -193,8 +256,12 @@ def invoices(tell: Teller) -> None:
     for number, evidence in enumerate((*QUIET, 90.0, 4.0, 800.0), 1):
         tell.window(tell.file(f"2026-11-{number:02}.csv"), evidence, warn=evidence > 100)
     broken = tell.window(
-        tell.file("2026-11-12.csv"), 1.0, state="held", quality=True, problems=["`amount` is null in 40 % of the rows, 0 % before"]
-    )  # fmt: skip
+        tell.file("2026-11-12.csv"),
+        1.0,
+        state="held",
+        quality=True,
+        problems=["`amount` is null in 40 % of the rows, 0 % before"],
+    )
     quality = tell.incident("quality", "`amount` is null in 40 % of the rows, 0 % before", window=broken)
     tell.close(quality, "recovery")
     tell.file(
@@ -204,10 +271,18 @@ def invoices(tell: Teller) -> None:
         "customers.pdf", "quarantined", reason="this is no table: it begins like a PDF", remedy="deliver CSV"
     )
     schema = tell.incident(
-        "schema", "the column `amount` is missing",
-        detail={"files": [{"file": refused, "name": "2026-11-13.csv", "reason": "the column `amount` is missing"}], "count": 1},
-    )  # fmt: skip
-    columns = [column("amount", "numeric", 0.41), column("country", "categorical", 0.22), column("day", "datetime", 0.01)]  # fmt: skip
+        "schema",
+        "the column `amount` is missing",
+        detail={
+            "files": [{"file": refused, "name": "2026-11-13.csv", "reason": "the column `amount` is missing"}],
+            "count": 1,
+        },
+    )
+    columns = [
+        column("amount", "numeric", 0.41),
+        column("country", "categorical", 0.22),
+        column("day", "datetime", 0.01),
+    ]
     incident = opened(tell, tell.file("2026-11-14.csv"), "amount (0.41), country (0.22)", columns)
     tell.window(tell.file("2026-11-15.csv"), None, state="collected")
     sentence = "The champion stays: accuracy from 0.910 to 0.912 on 204 shared test rows: a gain of 0.002, at least -0.011 with 95% confidence, where more than 0 is asked for."
@@ -215,13 +290,15 @@ def invoices(tell: Teller) -> None:
     for part in (kept, *kept["by_regime"].values()):
         del part["bounds"]  # as decisions were before they held any
     kept["made_of"] = {
-        "rule": "regime + 20%", "new": 900, "older": 210,
+        "rule": "regime + 20%",
+        "new": 900,
+        "older": 210,
         "sentence": "Made of 1110 rows, as `rows: regime + 20%` has it, 900 of the new regime and 210 older ones.",
         "files": [
             {"name": "first-driftd-0123456789ab.csv", "rows": 210, "new": False, "cut": True},
             {"name": f"{SCRIPT}{TURNED}.csv", "rows": 900, "new": True, "cut": False},
         ],
-    }  # fmt: skip
+    }
     tell.run("drift", "kept", answered([(1, 14, "new")]), incident_id=incident, decision=kept)
     tables.incidents.set(tell.journal, "id = ?", incident, state="unresolved", retry_rows=400)
     assert schema
@@ -254,12 +331,14 @@ class Described(NamedTuple):
 
 def rows(count: int, amount: float, country: str, seed: int) -> pa.RecordBatch:
     draw = np.random.default_rng(seed)
-    return pa.RecordBatch.from_pydict({
-        "amount": draw.gamma(4.0, amount / 4, count),
-        "country": draw.choice([country, "FR", "IT"], count, p=[0.6, 0.3, 0.1]),
-        "day": pa.array(draw.integers(0, 10**6, count) * 10**6, pa.timestamp("us")),
-        "channel": draw.choice(["shop", "web"], count),
-    })  # fmt: skip
+    return pa.RecordBatch.from_pydict(
+        {
+            "amount": draw.gamma(4.0, amount / 4, count),
+            "country": draw.choice([country, "FR", "IT"], count, p=[0.6, 0.3, 0.1]),
+            "day": pa.array(draw.integers(0, 10**6, count) * 10**6, pa.timestamp("us")),
+            "channel": draw.choice(["shop", "web"], count),
+        }
+    )
 
 
 def orders(tell: Teller) -> None:
@@ -316,9 +395,18 @@ def opened(tell: Teller, file: int, summary: str, columns: list[dict[str, Any]])
 
 def judged(evidence: float, **values: Any) -> dict[str, Any]:
     return {
-        "armed": True, "reason": None, "alarm": False, "warn": False, "evidence": evidence, "threshold": THRESHOLD, "windows": 1,
-        "onset_windows_back": None, "quality": False, "problems": [], "columns": [],
-    } | values  # fmt: skip
+        "armed": True,
+        "reason": None,
+        "alarm": False,
+        "warn": False,
+        "evidence": evidence,
+        "threshold": THRESHOLD,
+        "windows": 1,
+        "onset_windows_back": None,
+        "quality": False,
+        "problems": [],
+        "columns": [],
+    } | values
 
 
 def column(name: str, kind: str, effect: float, statistic: str = "ks", *, drift: bool = True) -> dict[str, Any]:
@@ -326,7 +414,14 @@ def column(name: str, kind: str, effect: float, statistic: str = "ks", *, drift:
         {"name": statistic, "value": effect, "p_value": 10 ** (-60 * effect), "threshold": None},
         {"name": "psi", "value": effect * 2, "p_value": None, "threshold": 0.2},
     ]
-    return {"name": name, "kind": kind, "drift": drift and effect > 0.02, "effect": effect, "evidence": 10.0, "statistics": statistics}  # fmt: skip
+    return {
+        "name": name,
+        "kind": kind,
+        "drift": drift and effect > 0.02,
+        "effect": effect,
+        "evidence": 10.0,
+        "statistics": statistics,
+    }
 
 
 def answered(batches: list[tuple[int, int, str]]) -> dict[str, tuple[float, Any]]:
@@ -341,9 +436,12 @@ def answered(batches: list[tuple[int, int, str]]) -> dict[str, tuple[float, Any]
     ]
     prepared = {"champion": {"version": "v1.0.0"}, "windows": [batches[0][0], batches[-1][1]]}
     return {
-        "prepare": (0.1, prepared), "snapshot": (1.7, {"batches": made}), "reproduce": (26.4, {}), "score": (4.7, {}),
+        "prepare": (0.1, prepared),
+        "snapshot": (1.7, {"batches": made}),
+        "reproduce": (26.4, {}),
+        "score": (4.7, {}),
         "decide": (0.1, {}),
-    }  # fmt: skip
+    }
 
 
 def guard(metric: str, champion: float, candidate: float | None, *, holds: bool = True) -> dict[str, Any]:
@@ -364,17 +462,29 @@ def decision(
     interval = {"lower": gain - 0.016, "upper": gain + 0.016, "confidence": 0.95}
     regimes = {"older": (471, 0.998, 0.999, {}), "new": (116, 0.312, 0.843, by_label)}
     return {
-        "verdict": "promote", "metric": "scores.json:ents_f", "champion": champion, "candidate": candidate, "difference": gain,
-        "gain": gain, "better": "higher", "interval": interval, "bounds": bounds(champion, candidate, 0.016), "min_gain": 0.0, "guards": [guard("scores.json:StreetName.f", 0.831, 0.944)] if guards is None else guards,
-        "method": "paired bootstrap", "rows": {"shared": 587, "champion": 587, "candidate": 587}, "by_label": by_label,
+        "verdict": "promote",
+        "metric": "scores.json:ents_f",
+        "champion": champion,
+        "candidate": candidate,
+        "difference": gain,
+        "gain": gain,
+        "better": "higher",
+        "interval": interval,
+        "bounds": bounds(champion, candidate, 0.016),
+        "min_gain": 0.0,
+        "guards": [guard("scores.json:StreetName.f", 0.831, 0.944)] if guards is None else guards,
+        "method": "paired bootstrap",
+        "rows": {"shared": 587, "champion": 587, "candidate": 587},
+        "by_label": by_label,
         "by_regime": {
             name: {"rows": rows, "champion": old, "candidate": new, "bounds": bounds(old, new, 0.03), "by_label": inner}
             for name, (rows, old, new, inner) in regimes.items()
         },
-        "split": "content_hash", "scores": {"champion": {"scores.json:ents_f": champion}, "candidate": {"scores.json:ents_f": candidate}},
+        "split": "content_hash",
+        "scores": {"champion": {"scores.json:ents_f": champion}, "candidate": {"scores.json:ents_f": candidate}},
         "sentence": f"The candidate is better: ents_f from {champion:.3f} to {candidate:.3f} on 587 shared test rows: "
         f"a gain of {gain:.3f}, at least {gain - 0.016:.3f} with 95% confidence.",
-    }  # fmt: skip
+    }
 
 
 def bounds(champion: float, candidate: float, margin: float) -> dict[str, list[float]]:

@@ -154,7 +154,13 @@ class Years:
                 self.journal, name=self.name, state=ProjectState.ACTIVE, columns=self.columns, detail={}
             )
             reference = tables.references.add(
-                self.journal, project=self.name, profile="first.reference", rows=built.rows, made_of={}, armed=built.armed,
-                reason=built.reason, created_at=self.now,
-            )  # fmt: skip
+                self.journal,
+                project=self.name,
+                profile="first.reference",
+                rows=built.rows,
+                made_of={},
+                armed=built.armed,
+                reason=built.reason,
+                created_at=self.now,
+            )
             tables.projects.set(self.journal, "name = ?", self.name, reference_id=reference)

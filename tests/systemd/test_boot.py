@@ -109,8 +109,12 @@ def site(tmp_path_factory) -> Iterator[Site]:
         "/etc/systemd/system/driftd.service": (UNITS / "driftd.service").read_text(),
         "/usr/lib/sysusers.d/driftd.conf": (UNITS / "driftd.sysusers").read_text(),
         "/usr/lib/tmpfiles.d/driftd.conf": (UNITS / "driftd.tmpfiles").read_text(),
-        f"{DROP_INS}/paths.conf": example("paths.conf", "/srv/addresses /srv/addresses-incoming", "/srv/kinds /srv/incoming"),
-        f"{DROP_INS}/home.conf": example("home.conf", "/home/alice/addresses/.venv", f"{VENV} {sys.base_prefix} {ROOT}"),
+        f"{DROP_INS}/paths.conf": example(
+            "paths.conf", "/srv/addresses /srv/addresses-incoming", "/srv/kinds /srv/incoming"
+        ),
+        f"{DROP_INS}/home.conf": example(
+            "home.conf", "/home/alice/addresses/.venv", f"{VENV} {sys.base_prefix} {ROOT}"
+        ),
         f"{DROP_INS}/credentials.conf": example("credentials.conf"),
         f"{DROP_INS}/sooner.conf": "[Service]\nWatchdogSec=4s\nRestartSec=100ms\n",
         "/etc/driftd/aws-credentials": "a secret",
@@ -119,7 +123,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
             "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'readlink /var/lib/driftd/kinds/models/current >/run/followed'\n"
         ),
         SETTINGS: yaml.safe_dump({"http": {"listen": "127.0.0.1:0"}, "projects": {"kinds": PROJECT}}),
-    }  # fmt: skip
+    }
     with Rig(folder, files, {srv: "/srv"}) as rig:
         rig.run("chown", "-R", "driftd:", "/srv/kinds", "/srv/incoming", "/srv/elsewhere")
         rig.run("runuser", "-u", "driftd", "--", sys.executable, "-m", "venv", "--without-pip", OWN_VENV)

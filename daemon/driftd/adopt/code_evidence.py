@@ -89,7 +89,13 @@ def find_labels(schema: Schema, lines: Sequence[Line], params: Mapping[str, Any]
     """Return the columns that are labels, as params.yaml, the code or else their names say; entities are without being told."""
     columns = [name for name, kind in schema.kinds.items() if kind is not Kind.ENTITIES]
     for key, value in _leaves(params):
-        named = [value] if isinstance(value, str) else [v for v in value if isinstance(v, str)] if isinstance(value, list) else []  # fmt: skip
+        named = (
+            [value]
+            if isinstance(value, str)
+            else [v for v in value if isinstance(v, str)]
+            if isinstance(value, list)
+            else []
+        )
         if re.fullmatch(TARGET, key.rpartition(".")[2], re.IGNORECASE) and named and set(named) <= set(columns):
             return Setting("labels", named, f"params.yaml says {key}: {value}")
     for name in columns:
@@ -129,7 +135,9 @@ def find_per_row(contents: Contents, stages: Iterable[Stage]) -> tuple[Setting, 
             except RepositoryError:
                 continue
             if rows:
-                return Setting("promote.per_row", out.path, f"the stage {stage.name} writes it, a line for each test row"), path  # fmt: skip
+                return Setting(
+                    "promote.per_row", out.path, f"the stage {stage.name} writes it, a line for each test row"
+                ), path
     return None
 
 
@@ -137,14 +145,14 @@ def find_scorer(per_row: Setting | None, split: Setting, rescoring: Rescoring) -
     """Propose the stages that score a champion for rows as they arrive, where they read these rows and tell test rows by content."""
     if per_row is None or split.value != "content_hash" or not rescoring.fresh:
         return None
-    why = "they also score the model in production on the test rows among those that arrive; errors that rise are an incident; a program that scores every row sees it sooner (docs/how-to/score-decay.md)"  # fmt: skip
+    why = "they also score the model in production on the test rows among those that arrive; errors that rise are an incident; a program that scores every row sees it sooner (docs/how-to/score-decay.md)"
     return Setting("drift.scorer", {"stages": list(rescoring.setting.value)}, why)
 
 
 def find_split(data: Data | None, labels: Sequence[str], per_row: Path | None, lines: Sequence[Line]) -> Setting:
     """Say that test rows are told by content hash only where results and code both say so."""
     hashing = next((line for line in lines if HASHES.search(line.text)), None)
-    project = "approval is manual unless `approval: auto` is set, as a model may be tested on rows that another one was trained on"  # fmt: skip
+    project = "approval is manual unless `approval: auto` is set, as a model may be tested on rows that another one was trained on"
     if per_row is None:
         return Setting("promote.split", "project", f"no per-row results show how test rows are told; {project}")
     if hashing is None:

@@ -5,17 +5,84 @@ from collections.abc import Iterable
 
 # the best summary of a model first
 BETTER_WHEN_HIGH = (
-    "f", "f1", "fscore", "auc", "auroc", "roc", "ap", "map", "aupr", "mcc", "kappa", "ndcg", "iou", "dice", "bleu", "rouge",
-    "r2", "acc", "accuracy", "precision", "recall", "sensitivity", "specificity", "gain", "reward", "score", "correlation",
-)  # fmt: skip
-BETTER_WHEN_LOW = frozenset({
-    "loss", "logloss", "error", "err", "errors", "rmse", "mse", "mae", "mape", "smape", "msle", "rmsle", "nll", "brier", "perplexity",
-    "ppl", "wer", "cer", "deviance", "fpr", "fnr", "eer", "ece",
-})  # fmt: skip
-NO_QUALITY = frozenset({
-    "n", "rows", "count", "counts", "size", "support", "samples", "epoch", "epochs", "step", "steps", "time", "seconds", "latency",
-    "duration", "memory", "seed", "threshold", "params",
-})  # fmt: skip
+    "f",
+    "f1",
+    "fscore",
+    "auc",
+    "auroc",
+    "roc",
+    "ap",
+    "map",
+    "aupr",
+    "mcc",
+    "kappa",
+    "ndcg",
+    "iou",
+    "dice",
+    "bleu",
+    "rouge",
+    "r2",
+    "acc",
+    "accuracy",
+    "precision",
+    "recall",
+    "sensitivity",
+    "specificity",
+    "gain",
+    "reward",
+    "score",
+    "correlation",
+)
+BETTER_WHEN_LOW = frozenset(
+    {
+        "loss",
+        "logloss",
+        "error",
+        "err",
+        "errors",
+        "rmse",
+        "mse",
+        "mae",
+        "mape",
+        "smape",
+        "msle",
+        "rmsle",
+        "nll",
+        "brier",
+        "perplexity",
+        "ppl",
+        "wer",
+        "cer",
+        "deviance",
+        "fpr",
+        "fnr",
+        "eer",
+        "ece",
+    }
+)
+NO_QUALITY = frozenset(
+    {
+        "n",
+        "rows",
+        "count",
+        "counts",
+        "size",
+        "support",
+        "samples",
+        "epoch",
+        "epochs",
+        "step",
+        "steps",
+        "time",
+        "seconds",
+        "latency",
+        "duration",
+        "memory",
+        "seed",
+        "threshold",
+        "params",
+    }
+)
 SEEN = frozenset({"train", "training", "fit"})
 UNSEEN = frozenset({"test", "holdout", "eval"})
 

@@ -97,7 +97,9 @@ def _aside(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(mkdtemp(prefix=ASIDE, dir=folder if exists else folder.parent))
     except OSError as error:
-        raise OperationError(f"{folder} cannot be made: {error.strerror}", remedy="name a folder that you may write") from error  # fmt: skip
+        raise OperationError(
+            f"{folder} cannot be made: {error.strerror}", remedy="name a folder that you may write"
+        ) from error
     try:
         yield aside
         if exists:

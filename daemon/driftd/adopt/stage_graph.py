@@ -54,9 +54,12 @@ class Graph:
 
     @classmethod
     def of(
-        cls, stages: Iterable[Stage], sources: Iterable[Out], metrics: Iterable[str] = (),
+        cls,
+        stages: Iterable[Stage],
+        sources: Iterable[Out],
+        metrics: Iterable[str] = (),
         models: Mapping[str, str] | None = None,
-    ) -> "Graph":  # fmt: skip
+    ) -> "Graph":
         """Put stages into the order in which they run."""
         by_name = {stage.name: stage for stage in sorted(stages, key=lambda stage: stage.name)}
         graph = {

@@ -154,18 +154,30 @@ class Loop:
         asked = found.kind in ASKED
         rows = (window - found.onset + 1) * self._stream.window if found.onset else 0
         facts = gates.Facts(
-            now=now, rows=rows, needed=0 if asked else found.retry_rows or retrain.min_rows, labelled=None, labels_needed=0,
-            paused=False, broken=False, ended=tuple(self._ended), started=tuple(self._started), failures=0,
-        )  # fmt: skip
+            now=now,
+            rows=rows,
+            needed=0 if asked else found.retry_rows or retrain.min_rows,
+            labelled=None,
+            labels_needed=0,
+            paused=False,
+            broken=False,
+            ended=tuple(self._ended),
+            started=tuple(self._started),
+            failures=0,
+        )
         if gates.held(retrain, facts) is None:
             self._attempt(found, window, now, rows)
 
     def _ask(self, window: int, now: float) -> None:
         rows = (window - self._trained) * self._stream.window
         facts = triggers.Facts(
-            now=now, scheduled_from=self._started[-1] if self._started else 0.0,
-            trained_at=self._ended[-1] if self._ended else 0.0, rows=rows, trained_base=None, base=None,
-        )  # fmt: skip
+            now=now,
+            scheduled_from=self._started[-1] if self._started else 0.0,
+            trained_at=self._ended[-1] if self._ended else 0.0,
+            rows=rows,
+            trained_base=None,
+            base=None,
+        )
         if due := triggers.due(self._settings.retrain, facts):
             self._incident = Incident(due.kind, window, None, due.summary, window)
             self._done.incidents.append(self._incident)

@@ -27,10 +27,20 @@ def place(keep: Path, settings: Project, stream: Recorded) -> Path:
         content = file_digest(file, "sha256").hexdigest()
     promote = settings.promote
     asked = [
-        content, stream.schema.to_json(), stream.labels, stream.first, stream.window, promote.metric, promote.per_row,
-        promote.better, promote.score_stages, settings.retrain.dataset, settings.retrain.model,
-        settings.retrain.env.model_dump(mode="json"), settings.drift.scorer and settings.drift.scorer.model_dump(mode="json"),
-    ]  # fmt: skip
+        content,
+        stream.schema.to_json(),
+        stream.labels,
+        stream.first,
+        stream.window,
+        promote.metric,
+        promote.per_row,
+        promote.better,
+        promote.score_stages,
+        settings.retrain.dataset,
+        settings.retrain.model,
+        settings.retrain.env.model_dump(mode="json"),
+        settings.drift.scorer and settings.drift.scorer.model_dump(mode="json"),
+    ]
     return keep / sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
 

@@ -17,11 +17,27 @@ from driftd.observe.sanitize import clean, short
 
 T = TypeVar("T")
 STYLES = {
-    "watching": "green", "promoted": "green", "closed": "green", "done": "green", "active": "green",
-    "warning": "yellow", "incident": "yellow", "open": "yellow", "unresolved": "yellow", "waiting": "yellow",
-    "approval": "yellow", "rolled-back": "yellow", "paused": "yellow", "unarmed": "yellow", "collecting": "cyan", "training": "cyan",
-    "running": "cyan", "failed": "red", "quarantined": "red", "refused": "red",
-}  # fmt: skip
+    "watching": "green",
+    "promoted": "green",
+    "closed": "green",
+    "done": "green",
+    "active": "green",
+    "warning": "yellow",
+    "incident": "yellow",
+    "open": "yellow",
+    "unresolved": "yellow",
+    "waiting": "yellow",
+    "approval": "yellow",
+    "rolled-back": "yellow",
+    "paused": "yellow",
+    "unarmed": "yellow",
+    "collecting": "cyan",
+    "training": "cyan",
+    "running": "cyan",
+    "failed": "red",
+    "quarantined": "red",
+    "refused": "red",
+}
 LONGEST = 400  # characters of one cell; `--json` has the whole
 MINUTE, HOUR, DAY = 60, 3600, 86400
 

@@ -11,9 +11,18 @@ from driftd.config.units import Budget, ChoiceOfRows, Crontab, Duration, Size
 
 KindName = Literal["numeric", "categorical", "boolean", "datetime", "text", "vector", "entities"]
 StatisticName = Literal[
-    "ks", "rank", "g", "chi_squared", "cell", "psi", "jensen_shannon", "hellinger", "total_variation", "wasserstein",
+    "ks",
+    "rank",
+    "g",
+    "chi_squared",
+    "cell",
+    "psi",
+    "jensen_shannon",
+    "hellinger",
+    "total_variation",
+    "wasserstein",
     "cramer_von_mises",
-]  # fmt: skip
+]
 ProjectName = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 
 

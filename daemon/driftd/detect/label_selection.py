@@ -31,9 +31,14 @@ BUCKETS = 64  # of hashed words, in which texts are compared
 
 
 def choose(
-    reference: bytes, effects: Mapping[str, float], before: Sequence[Span], spans: Sequence[Span], schema: Schema,
-    labels: Sequence[str], most: int,
-) -> tuple[bytes, int]:  # fmt: skip
+    reference: bytes,
+    effects: Mapping[str, float],
+    before: Sequence[Span],
+    spans: Sequence[Span],
+    schema: Schema,
+    labels: Sequence[str],
+    most: int,
+) -> tuple[bytes, int]:
     """Return at most `most` unlabelled rows of the spans as JSON lines, the most informative first, and how many they are.
 
     Args:

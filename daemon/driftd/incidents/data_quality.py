@@ -21,9 +21,16 @@ def broke(journal: Journal, project: str, window: int, verdict: dict[str, Any]) 
         tables.incidents.set(journal, "id = ?", found.id, detail=detail, window=window, summary=summary)
         return
     incident_id = tables.incidents.add(
-        journal, project=project, kind="quality", state=IncidentState.OPEN, summary=summary,
-        detail={"verdict": verdict, "windows": 1}, window=window, onset_window=window, opened_at=journal.clock(),
-    )  # fmt: skip
+        journal,
+        project=project,
+        kind="quality",
+        state=IncidentState.OPEN,
+        summary=summary,
+        detail={"verdict": verdict, "windows": 1},
+        window=window,
+        onset_window=window,
+        opened_at=journal.clock(),
+    )
     journal.emit(
         "incident-opened", project=project, subject=incident_id, incident="quality", window=window, summary=summary
     )
@@ -39,9 +46,13 @@ def accept(journal: Journal, incident: Incident) -> None:
     """A person says that the data are right as they are: they are a new regime, from the first window that was held back since the last turn of a season."""
     lifecycle.close(journal, incident, "person")
     tables.windows.set(
-        journal, "project = ? AND number >= ? AND state = ?", incident.project, incident.onset_window, WindowState.HELD,
+        journal,
+        "project = ? AND number >= ? AND state = ?",
+        incident.project,
+        incident.onset_window,
+        WindowState.HELD,
         state=WindowState.COLLECTED,
-    )  # fmt: skip
+    )
     first = max(incident.onset_window or 0, season_references.began(journal, incident.project))
     detail = {**tables.projects.get(journal, incident.project).detail, "collecting": {"from": first}}
     tables.projects.set(journal, "name = ?", incident.project, reference_id=None, detail=detail)

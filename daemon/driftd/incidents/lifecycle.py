@@ -67,10 +67,18 @@ def alarm(
     detail.pop("pattern", None)  # it was the first alarm's
     state = found.state if found.state is IncidentState.RUNNING else IncidentState.OPEN
     tables.incidents.set(
-        journal, "id = ?", found.id, kind=leading(kind, found.kind), state=state, detail=detail, summary=summary,
-        window=window, onset_window=onset, retry_rows=None,
+        journal,
+        "id = ?",
+        found.id,
+        kind=leading(kind, found.kind),
+        state=state,
+        detail=detail,
+        summary=summary,
+        window=window,
+        onset_window=onset,
+        retry_rows=None,
         reference_id=found.reference_id or reference_id,
-    )  # fmt: skip
+    )
     journal.emit("incident-moved", project=project, subject=found.id, window=window, onset=onset, summary=summary)
     return found.id
 
@@ -171,9 +179,14 @@ def request_run(journal: Journal, project: str, by: str) -> int:
 def ask(journal: Journal, project: str, kind: str, summary: str, detail: dict[str, Any]) -> int:
     """Open an incident of which no window is the reason; none of those that a run can answer may be open."""
     incident_id = tables.incidents.add(
-        journal, project=project, kind=kind, state=IncidentState.OPEN, summary=summary, detail=detail,
+        journal,
+        project=project,
+        kind=kind,
+        state=IncidentState.OPEN,
+        summary=summary,
+        detail=detail,
         opened_at=journal.clock(),
-    )  # fmt: skip
+    )
     journal.emit("incident-opened", project=project, subject=incident_id, incident=kind, summary=summary)
     return incident_id
 

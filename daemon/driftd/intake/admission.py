@@ -274,9 +274,16 @@ class Admission:
         labelled = state is FileState.ADMITTED and report.unlabelled < report.rows
         look = state is FileState.LABELS or (labelled and may_join(self._journal, self._settings.source, row, now))
         tables.files.set(
-            self._journal, "id = ?", row.id, state=state, location=where, rows=report.rows,
-            bad_rows=report.bad_rows, admitted_at=now, unlabelled=None if look else report.unlabelled,
-        )  # fmt: skip
+            self._journal,
+            "id = ?",
+            row.id,
+            state=state,
+            location=where,
+            rows=report.rows,
+            bad_rows=report.bad_rows,
+            admitted_at=now,
+            unlabelled=None if look else report.unlabelled,
+        )
         for bad in report.bad:
             self._journal.run(
                 "INSERT INTO bad_rows (file_id, line, reason) VALUES (?, ?, ?)", row.id, bad.line, bad.reason
@@ -296,18 +303,28 @@ class Admission:
 
     def _quarantine(self, row: File, where: bytes, reason: str, error: DataError) -> None:
         tables.files.set(
-            self._journal, "id = ?", row.id, state=FileState.QUARANTINED, location=where, reason=reason,
+            self._journal,
+            "id = ?",
+            row.id,
+            state=FileState.QUARANTINED,
+            location=where,
+            reason=reason,
             remedy=error.remedy,
-        )  # fmt: skip
+        )
         self._emit("file-quarantined", row, reason=reason, remedy=error.remedy)
         if isinstance(error, SchemaMismatchError):
             schema_mismatch.add(self._journal, row, reason)
 
     def _drop(self, row: File, reason: str, where: bytes | None = None) -> None:
         tables.files.set(
-            self._journal, "id = ?", row.id, state=FileState.DROPPED, reason=reason,
-            location=where or row.location, mtime_ns=AFRESH,
-        )  # fmt: skip
+            self._journal,
+            "id = ?",
+            row.id,
+            state=FileState.DROPPED,
+            reason=reason,
+            location=where or row.location,
+            mtime_ns=AFRESH,
+        )
         self._emit("file-dropped", row, reason=reason)
 
     def _is_duplicate(self, row: File) -> bool:

@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 Mode = Literal["events", "polling"]
 CHECK = 1.0  # seconds between looks at the root and the observer's threads
 EVENTS: list[type[FileSystemEvent]] = [
-    FileCreatedEvent, FileMovedEvent, FileClosedEvent, DirCreatedEvent, DirMovedEvent,
-]  # fmt: skip
+    FileCreatedEvent,
+    FileMovedEvent,
+    FileClosedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+]
 LIMITS = {errno.ENOSPC: "fs.inotify.max_user_watches", errno.EMFILE: "fs.inotify.max_user_instances"}
 
 

@@ -184,9 +184,14 @@ class Intake:
             for each in new:
                 name = display(each.path, self.root)
                 tables.ignored.add(
-                    self.journal, project=self.name, location=each.path, name=name,
-                    reason=each.reason, remedy=each.remedy, since=self.journal.clock(),
-                )  # fmt: skip
+                    self.journal,
+                    project=self.name,
+                    location=each.path,
+                    name=name,
+                    reason=each.reason,
+                    remedy=each.remedy,
+                    since=self.journal.clock(),
+                )
                 self.journal.emit("file-ignored", project=self.name, file=name, reason=each.reason, remedy=each.remedy)
 
     def _say_mode(self, mode: Mode, reason: str | None) -> None:

@@ -15,10 +15,14 @@ def ask(path: Path, kind: str, asked: Sequence[tuple[str, Mapping[str, object]]]
         with journal.write():
             return [
                 tables.requests.add(
-                    journal, project=project, kind=kind, arguments=arguments, state=RequestState.WAITING,
+                    journal,
+                    project=project,
+                    kind=kind,
+                    arguments=arguments,
+                    state=RequestState.WAITING,
                     created_at=journal.clock(),
                 )
                 for project, arguments in asked
-            ]  # fmt: skip
+            ]
     finally:
         journal.close()

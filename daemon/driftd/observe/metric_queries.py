@@ -38,8 +38,19 @@ def read(journal: Journal, projects: Sequence[str], judged: Judged) -> Iterator[
     yield Reading("driftd_journal_size_bytes", (), size[0]["size"])
     for project in projects:
         for part in (
-            _project, _files, _windows, _seasons, _scorings, _incidents, _runs, _steps, _model, _comparison, _probation, _hooks,
-        ):  # fmt: skip
+            _project,
+            _files,
+            _windows,
+            _seasons,
+            _scorings,
+            _incidents,
+            _runs,
+            _steps,
+            _model,
+            _comparison,
+            _probation,
+            _hooks,
+        ):
             yield from part(journal, project)
         yield from _last_judged(journal, project, judged)
 

@@ -160,16 +160,22 @@ def words(column: pa.Array) -> list[list[str]]:
 def surfaces(column: pa.Array, texts: pa.Array) -> list[list[str]]:
     """Return label and surface of each row's entities."""
     return [
-        [f"{each['label']}\n{text[each['start'] : each['end']].lower()}" for each in entities] if entities and text else []
+        [f"{each['label']}\n{text[each['start'] : each['end']].lower()}" for each in entities]
+        if entities and text
+        else []
         for entities, text in zip(column.to_pylist(), texts.to_pylist(), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 @cache
 def _word() -> re.Pattern[str]:
     """Return what a word looks like: one letter of an unspaced script, or letters, marks and digits of others; pictures are words, too."""
     alone = re.compile(f"[{UNSPACED}]")
-    inside = [chr(code) for code in range(0x10000) if unicodedata.category(chr(code))[0] in "LMN" and not alone.match(chr(code))]  # fmt: skip
+    inside = [
+        chr(code)
+        for code in range(0x10000)
+        if unicodedata.category(chr(code))[0] in "LMN" and not alone.match(chr(code))
+    ]
     runs = "".join(f"{each[0]}-{each[-1]}" for each in _runs(inside))
     return re.compile(f"[{UNSPACED}]|[{runs}\U00010000-\U0001ffff]+")
 

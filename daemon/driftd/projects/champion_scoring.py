@@ -123,9 +123,16 @@ class Scorings:
         before = tables.scorings.first(self.journal, "project = ?", self.name, order="id DESC")
         mean = sum(losses) / len(losses) if losses else None
         scoring = tables.scorings.add(
-            self.journal, project=self.name, assignment_id=assignment.id, window=window, rows=len(losses), loss=mean,
-            losses=losses, error=error, scored_at=self.journal.clock(),
-        )  # fmt: skip
+            self.journal,
+            project=self.name,
+            assignment_id=assignment.id,
+            window=window,
+            rows=len(losses),
+            loss=mean,
+            losses=losses,
+            error=error,
+            scored_at=self.journal.clock(),
+        )
         if error is None:
             self.journal.emit(
                 "window-scored", project=self.name, subject=scoring, window=window, rows=len(losses), loss=mean
@@ -174,17 +181,25 @@ class Scorings:
 
     def _detector(self, scoring: Scoring, reference: Scoring) -> bytes | None:
         before = tables.scorings.first(
-            self.journal, "assignment_id = ? AND id BETWEEN ? AND ? AND detector IS NOT NULL",
-            scoring.assignment_id, reference.id, scoring.id - 1, order="id DESC",
-        )  # fmt: skip
+            self.journal,
+            "assignment_id = ? AND id BETWEEN ? AND ? AND detector IS NOT NULL",
+            scoring.assignment_id,
+            reference.id,
+            scoring.id - 1,
+            order="id DESC",
+        )
         return before.detector if before else None
 
     def _collect(self, scoring: Scoring, since: int) -> None:
         """Make what was scored the reference: at once what the model was accepted with, else as soon as there is enough."""
         found = tables.scorings.all(
-            self.journal, "assignment_id = ? AND id BETWEEN ? AND ? AND losses IS NOT NULL", scoring.assignment_id,
-            since, scoring.id, order="id",
-        )  # fmt: skip
+            self.journal,
+            "assignment_id = ? AND id BETWEEN ? AND ? AND losses IS NOT NULL",
+            scoring.assignment_id,
+            since,
+            scoring.id,
+            order="id",
+        )
         losses = [loss for each in found for loss in each.losses or ()]
         reference = None
         if scoring.window == ACCEPTED or len(losses) >= self.settings.losses_to_watch:
@@ -220,9 +235,13 @@ class Scorings:
     def _begun(self, scoring: Scoring, reference: Scoring, back: int) -> Scoring:
         """Return the scoring with which a rise began."""
         weighed = tables.scorings.all(
-            self.journal, "assignment_id = ? AND id > ? AND id < ? AND detector IS NOT NULL",
-            scoring.assignment_id, reference.id, scoring.id, order=f"id DESC LIMIT {back}",
-        )  # fmt: skip
+            self.journal,
+            "assignment_id = ? AND id > ? AND id < ? AND detector IS NOT NULL",
+            scoring.assignment_id,
+            reference.id,
+            scoring.id,
+            order=f"id DESC LIMIT {back}",
+        )
         return weighed[-1] if weighed else scoring
 
     def _said(self, scoring: Scoring, verdict: dict[str, object], **values: object) -> None:
@@ -234,5 +253,6 @@ class Scorings:
             self.journal.run(
                 "UPDATE scorings SET losses = NULL, detector = NULL WHERE project = ? AND id <= ?"
                 " AND (losses IS NOT NULL OR detector IS NOT NULL)",
-                self.name, scoring.id - REMEMBERED,
-            )  # fmt: skip
+                self.name,
+                scoring.id - REMEMBERED,
+            )

@@ -65,13 +65,23 @@ def _found_out(
 
 def _around(journal: Journal, project: str, reference: Reference, alarm: int) -> tuple[list[Window], list[Window]]:
     before = tables.windows.all(
-        journal, "project = ? AND reference_id = ? AND number < ? AND state = ?", project, reference.id, alarm,
-        WindowState.JUDGED, order=f"number DESC LIMIT {BEFORE}",
-    )  # fmt: skip
+        journal,
+        "project = ? AND reference_id = ? AND number < ? AND state = ?",
+        project,
+        reference.id,
+        alarm,
+        WindowState.JUDGED,
+        order=f"number DESC LIMIT {BEFORE}",
+    )
     after = tables.windows.all(
-        journal, "project = ? AND number >= ? AND state IN (?, ?)", project, alarm, WindowState.JUDGED,
-        WindowState.COLLECTED, order=f"number LIMIT {AFTER}",
-    )  # fmt: skip
+        journal,
+        "project = ? AND number >= ? AND state IN (?, ?)",
+        project,
+        alarm,
+        WindowState.JUDGED,
+        WindowState.COLLECTED,
+        order=f"number LIMIT {AFTER}",
+    )
     return before[::-1], after
 
 

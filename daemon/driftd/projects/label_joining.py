@@ -76,9 +76,16 @@ class Joining:
         found = waiting(self.journal, self.settings.source, self.name, file.admitted_at or 0.0, file.id)
         rows = [Waiting(each.id, span_of(each, self.layout.labels), str(self._ids(each.id, key))) for each in found]
         return self.runner.executor.submit(
-            look, span_of(file), schema, self.labels.known, key, rows, self.layout.labels, f"{file.id:06d}",
+            look,
+            span_of(file),
+            schema,
+            self.labels.known,
+            key,
+            rows,
+            self.layout.labels,
+            f"{file.id:06d}",
             only_known=only_known,
-        )  # fmt: skip
+        )
 
     def _ids(self, number: int, key: str | None) -> Path:
         """Return where the identities of a file's rows are kept, which depend on what is a label."""
@@ -105,9 +112,14 @@ class Joining:
             inside = "project = ? AND batch IS NULL AND EXISTS (SELECT 1 FROM json_each(spans) WHERE value ->> 0 = ?)"
             tables.windows.set(self.journal, inside, self.name, number, labelled=None)
         self.journal.emit(
-            "labels-joined", project=self.name, subject=file.id, file=file.name,
-            labelled=joined.labelled, joined=joined.found, unknown=joined.labelled - joined.found,
-        )  # fmt: skip
+            "labels-joined",
+            project=self.name,
+            subject=file.id,
+            file=file.name,
+            labelled=joined.labelled,
+            joined=joined.found,
+            unknown=joined.labelled - joined.found,
+        )
 
     def _sweep(self) -> None:
         """Remove what no row names any more, and what nobody can be reading still."""

@@ -73,10 +73,16 @@ class Answers:
                 message, state = f"it cannot be answered: {error!r}", RequestState.REFUSED
             with self.journal.write():
                 tables.requests.set(
-                    self.journal, "id = ?", request.id,
-                    state=state, answer={"message": message}, answered_at=self.journal.clock(),
-                )  # fmt: skip
-                self.journal.emit("request-answered", project=self.name, subject=request.id, kind=request.kind, message=message)  # fmt: skip
+                    self.journal,
+                    "id = ?",
+                    request.id,
+                    state=state,
+                    answer={"message": message},
+                    answered_at=self.journal.clock(),
+                )
+                self.journal.emit(
+                    "request-answered", project=self.name, subject=request.id, kind=request.kind, message=message
+                )
 
     def _trigger(self, request: Request) -> str:
         with self.journal.write():

@@ -66,16 +66,28 @@ class Seasons:
             before = season_references.last(self.journal, self.name, wanted.name)
             reference = before.left_id if before else None
             number = tables.seasons.add(
-                self.journal, project=self.name, name=wanted.name, year=wanted.year, first_window=window.number,
-                usual_id=project.reference_id, reference_id=reference, before_id=self._champion(),
+                self.journal,
+                project=self.name,
+                name=wanted.name,
+                year=wanted.year,
+                first_window=window.number,
+                usual_id=project.reference_id,
+                reference_id=reference,
+                before_id=self._champion(),
                 began_at=self.journal.clock(),
-            )  # fmt: skip
+            )
             if reference is not None:
                 self._watch(reference)
             self.journal.emit(
-                "season-began", project=self.name, subject=number, season=wanted.name, year=wanted.year,
-                window=window.number, reference=reference, left_in=before.year if before else None,
-            )  # fmt: skip
+                "season-began",
+                project=self.name,
+                subject=number,
+                season=wanted.name,
+                year=wanted.year,
+                window=window.number,
+                reference=reference,
+                left_in=before.year if before else None,
+            )
 
     def _end(self, project: ProjectRow, now: Season, window: Window) -> None:
         kept = self._kept(now, window.number - 1)
@@ -84,18 +96,31 @@ class Seasons:
             left = self._keep(now, kept, made) if made else None
             now = tables.seasons.get(self.journal, now.id)
             tables.seasons.set(
-                self.journal, "id = ?", now.id, last_window=window.number - 1, left_id=left, reason=reason,
-                champion_id=self._champion(), ended_at=self.journal.clock(),
-            )  # fmt: skip
+                self.journal,
+                "id = ?",
+                now.id,
+                last_window=window.number - 1,
+                left_id=left,
+                reason=reason,
+                champion_id=self._champion(),
+                ended_at=self.journal.clock(),
+            )
             if now.usual_id is not None:
                 self._watch(now.usual_id)
             elif now.reference_id is not None:  # a new regime was being collected when it began, which begins anew
                 self._watch(None, {"collecting": {"from": window.number}})
             lifecycle.subside(self.journal, self.name, now.first_window)
             self.journal.emit(
-                "season-ended", project=self.name, subject=now.id, season=now.name, year=now.year,
-                window=window.number, reference=now.usual_id, left=left, reason=reason,
-            )  # fmt: skip
+                "season-ended",
+                project=self.name,
+                subject=now.id,
+                season=now.name,
+                year=now.year,
+                window=window.number,
+                reference=now.usual_id,
+                left=left,
+                reason=reason,
+            )
 
     def _kept(self, season: Season, last: int) -> list[Part]:
         """Return the windows that tell what the season is like: from the first change in it on, or all."""
@@ -131,9 +156,16 @@ class Seasons:
     def _keep(self, season: Season, kept: Sequence[Part], built: Built) -> int:
         made_of: dict[str, Any] = {"windows": [kept[0].number, kept[-1].number], "season": season.name}
         return tables.references.add(
-            self.journal, project=self.name, profile=_file(season), rows=built.rows, made_of=made_of,
-            first_window=kept[0].number, armed=built.armed, reason=built.reason, created_at=self.journal.clock(),
-        )  # fmt: skip
+            self.journal,
+            project=self.name,
+            profile=_file(season),
+            rows=built.rows,
+            made_of=made_of,
+            first_window=kept[0].number,
+            armed=built.armed,
+            reason=built.reason,
+            created_at=self.journal.clock(),
+        )
 
     def _watch(self, reference: int | None, more: dict[str, Any] | None = None) -> None:
         """Hold the next windows against a reference; no champion is bound to it."""

@@ -27,15 +27,19 @@ def verify(
     """Check the journal itself, then every project that it knows and the settings name; `track` watches files being read."""
     found = [Finding(None, f"journal: {row['integrity_check']}") for row in journal.rows("PRAGMA integrity_check")]
     found = [finding for finding in found if not finding.message.endswith(": ok")]
-    found += [Finding(None, f"journal: a row of {row['table']} names a row of {row['parent']} that is not there")
-              for row in journal.rows("PRAGMA foreign_key_check")]  # fmt: skip
+    found += [
+        Finding(None, f"journal: a row of {row['table']} names a row of {row['parent']} that is not there")
+        for row in journal.rows("PRAGMA foreign_key_check")
+    ]
     for name, project in settings.projects.items():
         if tables.projects.first(journal, "name = ?", name) is not None:
             layout = Layout(settings.state_dir, name)
             checks = (
-                _files(journal, layout, track), _windows(journal, layout), _profiles(journal, layout),
+                _files(journal, layout, track),
+                _windows(journal, layout),
+                _profiles(journal, layout),
                 _models(journal, layout, project),
-            )  # fmt: skip
+            )
             found += [Finding(name, message) for check in checks for message in check]
     return found
 

@@ -85,9 +85,15 @@ def _remove(journal: Journal, layout: Layout, repository: Repository, found: Lit
             journal.run("DELETE FROM events WHERE id = ?", event)
         journal.run(OLD_DETECTORS, layout.project)
         journal.emit(
-            "cleaned", project=layout.project, runs=len(found.runs), worktrees=len(found.worktrees),
-            batches=len(found.batches), objects=len(found.objects), events=len(found.events), bytes=found.bytes,
-        )  # fmt: skip
+            "cleaned",
+            project=layout.project,
+            runs=len(found.runs),
+            worktrees=len(found.worktrees),
+            batches=len(found.batches),
+            objects=len(found.objects),
+            events=len(found.events),
+            bytes=found.bytes,
+        )
 
 
 def _runs(journal: Journal, layout: Layout, keep: int) -> list[Path]:

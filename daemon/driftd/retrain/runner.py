@@ -189,9 +189,18 @@ class Runner:
     def _aside(self, cause: str) -> Run:
         """Return what stands for a run where there is none."""
         return Run(
-            id=0, project=self.name, incident_id=None, cause=cause, state=RunState.RUNNING, step=None, plan={},
-            decision=None, error=None, created_at=self.clock(), ended_at=None,
-        )  # fmt: skip
+            id=0,
+            project=self.name,
+            incident_id=None,
+            cause=cause,
+            state=RunState.RUNNING,
+            step=None,
+            plan={},
+            decision=None,
+            error=None,
+            created_at=self.clock(),
+            ended_at=None,
+        )
 
     def _context(self, run: Run, log: RunLog, stop: threading.Event) -> Context:
         settings = self.settings.retrain

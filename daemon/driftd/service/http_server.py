@@ -49,9 +49,17 @@ class WebServer:
         gc.collect()
         gc.freeze()
         config = uvicorn.Config(
-            self._app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11", loop="asyncio",
-            server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE,
-        )  # fmt: skip
+            self._app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            loop="asyncio",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE,
+        )
         self._server = uvicorn.Server(config)
         arguments = {"sockets": [self._socket.dup()]}
         self._thread = threading.Thread(target=self._server.run, kwargs=arguments, name="web", daemon=True)

@@ -17,9 +17,15 @@ from driftd.web import auth, pages
 from driftd.web.api import answer
 
 SUBJECTS = {
-    "trigger": None, "pause": None, "resume": None, "rollback": None, "approve": "run", "reject": "run",
-    "dismiss": "incident", "quarantine-retry": "file",
-}  # fmt: skip
+    "trigger": None,
+    "pause": None,
+    "resume": None,
+    "rollback": None,
+    "approve": "run",
+    "reject": "run",
+    "dismiss": "incident",
+    "quarantine-retry": "file",
+}
 BY = "somebody with the token"
 
 

@@ -24,7 +24,9 @@ def read_token(path: Path | None) -> str | None:
     try:
         token = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"http.token_file: {path} cannot be read: {error}", remedy="correct the path, or its owner") from error  # fmt: skip
+        raise ConfigError(
+            f"http.token_file: {path} cannot be read: {error}", remedy="correct the path, or its owner"
+        ) from error
     if not token:
         raise ConfigError(f"http.token_file: {path} is empty", remedy="write a long random word into it")
     return token

@@ -108,6 +108,21 @@ def count(value: int) -> str:
 
 
 FILTERS = {
-    "ago": ago, "span": span, "stamp": stamp, "iso": iso, "score": score, "change": change, "tone": tone, "direction": direction, "percent": percent, "sure": sure, "count": count,
-    "share": share, "short": short, "size": size, "prose": prose, "capitalise": capitalise, "day": day,
-}  # fmt: skip
+    "ago": ago,
+    "span": span,
+    "stamp": stamp,
+    "iso": iso,
+    "score": score,
+    "change": change,
+    "tone": tone,
+    "direction": direction,
+    "percent": percent,
+    "sure": sure,
+    "count": count,
+    "share": share,
+    "short": short,
+    "size": size,
+    "prose": prose,
+    "capitalise": capitalise,
+    "day": day,
+}

@@ -68,11 +68,17 @@ def stream(tmp_path):
 
 
 def project(**retrain):
-    return Project.model_validate({
-        "repository": "/srv/x", "source": {"path": "/srv/in"}, "labels": ["y"], "window": {"rows": WINDOW},
-        "drift": {"scorer": {"command": ["{rows}", "{results}"]}}, "promote": {"metric": "scores.json:a", "per_row": "rows.jsonl"},
-        "retrain": {"min_rows": 100, "cooldown": 0} | retrain,
-    })  # fmt: skip
+    return Project.model_validate(
+        {
+            "repository": "/srv/x",
+            "source": {"path": "/srv/in"},
+            "labels": ["y"],
+            "window": {"rows": WINDOW},
+            "drift": {"scorer": {"command": ["{rows}", "{results}"]}},
+            "promote": {"metric": "scores.json:a", "per_row": "rows.jsonl"},
+            "retrain": {"min_rows": 100, "cooldown": 0} | retrain,
+        }
+    )
 
 
 def choose(window, onset):

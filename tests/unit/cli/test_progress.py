@@ -88,9 +88,12 @@ def test_the_shell_completes_commands_projects_and_models(tmp_path, words, offer
         tmp_path, {"invoices": {"repository": str(tmp_path), "source": {"path": str(tmp_path / "in")}}}
     )
     env = {
-        "_DRIFTD_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")),
-        "DRIFTD_CONFIG": str(settings), "PATH": os.environ["PATH"],
-    }  # fmt: skip
+        "_DRIFTD_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+        "DRIFTD_CONFIG": str(settings),
+        "PATH": os.environ["PATH"],
+    }
     command = [sys.executable, "-c", "import sys; sys.argv[0] = 'driftd'; from driftd.cli.main import main; main()"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == offered

@@ -47,10 +47,14 @@ class TestPlaces:
             ("state_dirr: /x", "6:1: state_dirr", "state_dir"),
             ("http: {listn: 127.0.0.1:1}", "6:8: http.listn", "listen"),
             ("    retrain: {env: {passs: [A]}}", "6:21: projects.addresses.retrain.env.passs", "pass"),
-            ("    promote: {guards: [{metrc: 'a:b', max_drop: 0}]}", "6:25: projects.addresses.promote.guards.0.metrc", "metric"),
+            (
+                "    promote: {guards: [{metrc: 'a:b', max_drop: 0}]}",
+                "6:25: projects.addresses.promote.guards.0.metrc",
+                "metric",
+            ),
             ("    drift: {falsealarms: 1 per 9 windows}", "6:13: projects.addresses.drift.falsealarms", "false_alarms"),
         ],
-    )  # fmt: skip
+    )
     def test_near_names_at_every_level(self, line, place, meant):
         found = problems(MINIMAL + line + "\n")
         assert f"{NAME}:{place}: unknown setting; did you mean {meant!r}?" in found
@@ -99,22 +103,37 @@ class TestWords:
             ("    promote: {confidence: 1}", f"{PROJECT}.promote.confidence: must be less than 1, not 1"),
             ("    promote: {per_row: 5}", f"{PROJECT}.promote.per_row: must be a text, not 5"),
             ("    labels: approved", f"{PROJECT}.labels: must be a list such as [a, b], not 'approved'"),
-            ("    promote: {guards: {metric: x}}",
-             f"{PROJECT}.promote.guards: must be a list such as [a, b], not a section of names and values"),
+            (
+                "    promote: {guards: {metric: x}}",
+                f"{PROJECT}.promote.guards: must be a list such as [a, b], not a section of names and values",
+            ),
             ("    promote: {guards: [{metric: 'a:b'}]}", f"{PROJECT}.promote.guards.0.max_drop: must be set"),
-            ("    promote: {split: projct}",
-             f"{PROJECT}.promote.split: 'projct' is none of its values; did you mean 'project'? there are: content_hash, project"),
-            ("    drift: {columns: {x: {psy: 1}}}", f"{PROJECT}.drift.columns.x.psy: 'psy' is none of its values; did you mean 'psi'?"),
+            (
+                "    promote: {split: projct}",
+                f"{PROJECT}.promote.split: 'projct' is none of its values; did you mean 'project'? there are: content_hash, project",
+            ),
+            (
+                "    drift: {columns: {x: {psy: 1}}}",
+                f"{PROJECT}.drift.columns.x.psy: 'psy' is none of its values; did you mean 'psi'?",
+            ),
             ("    drift: {columns: {x: {psi: 0}}}", f"{PROJECT}.drift.columns.x.psi: must be more than 0, not 0"),
-            ("    promote: {metric: f1}", f"{PROJECT}.promote.metric: 'f1' names no metric; write it like scores.json:ents_f"),
-            ("    retrain: {env: {path: [~nosuchuser/bin]}}",
-             f"{PROJECT}.retrain.env.path.0: ~nosuchuser/bin: there is no user 'nosuchuser' with a home folder"),
+            (
+                "    promote: {metric: f1}",
+                f"{PROJECT}.promote.metric: 'f1' names no metric; write it like scores.json:ents_f",
+            ),
+            (
+                "    retrain: {env: {path: [~nosuchuser/bin]}}",
+                f"{PROJECT}.retrain.env.path.0: ~nosuchuser/bin: there is no user 'nosuchuser' with a home folder",
+            ),
             ('    retrain: {env: {path: ["a\\0b"]}}', f"{PROJECT}.retrain.env.path.0: a path has no character U+0000"),
             ("compute: {workers: yes}", "compute.workers: must be a whole number, not true"),
-            ("http: {url: driftd.example}", "http.url: 'driftd.example' is no address of a page; write it like https://driftd.example.com"),
+            (
+                "http: {url: driftd.example}",
+                "http.url: 'driftd.example' is no address of a page; write it like https://driftd.example.com",
+            ),
             ("http: {listen: 9469}", "http.listen: must be a text, not 9469"),
         ],
-    )  # fmt: skip
+    )
     def test_of_a_value(self, lines, said):
         (found,) = problems(MINIMAL + lines + "\n")
         assert found.split(": ", 1)[1].startswith(said)

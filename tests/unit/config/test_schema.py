@@ -19,7 +19,7 @@ GOOD = {
     "guards": f"projects: {{a: {{{PROJECT}, promote: {{guards: [{{metric: 's.json:*.f', max_drop: 0.05}}], approval: manual}}}}}}",
     "columns": f"projects: {{a: {{{PROJECT}, columns: {{x: numeric}}, labels: [y]}}}}",
     "daemon": f"state_dir: /st\nhttp: {{listen: '[::1]:0'}}\ncompute: {{workers: 4}}\nlog: {{format: json}}\nprojects: {{a: {{{PROJECT}}}}}",
-}  # fmt: skip
+}
 BAD = {
     "no project": "projects: {}",
     "unknown": f"nope: 1\nprojects: {{a: {{{PROJECT}}}}}",
@@ -31,7 +31,7 @@ BAD = {
     "name": f"projects: {{A_b: {{{PROJECT}}}}}",
     "range": f"projects: {{a: {{{PROJECT}, promote: {{confidence: 1.5}}}}}}",
     "missing": "projects: {a: {repository: /r}}",
-}  # fmt: skip
+}
 
 
 def test_is_a_json_schema():

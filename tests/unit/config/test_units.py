@@ -109,7 +109,10 @@ def test_choices_of_rows(text, value):
     assert choice(choice_of_rows(text)) == value
 
 
-@pytest.mark.parametrize("text", ["", "some", "last 0 rows", "last rows", "last 5", "regime + 0%", "regime + 100%", "regime 20%", 20, True, None])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    ["", "some", "last 0 rows", "last rows", "last 5", "regime + 0%", "regime + 100%", "regime 20%", 20, True, None],
+)
 def test_what_is_no_choice_of_rows(text):
     with pytest.raises(ValueError, match="is no choice of rows"):
         choice_of_rows(text)

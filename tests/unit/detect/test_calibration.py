@@ -30,9 +30,11 @@ FAMILIES = {
     "normal": lambda rng, rows, columns: rng.normal(size=(rows, columns)),
     "heavy": lambda rng, rows, columns: rng.standard_cauchy(size=(rows, columns)),
     "discrete": lambda rng, rows, columns: rng.poisson(1.5, size=(rows, columns)).astype(float),
-    "tied": lambda rng, rows, columns: np.where(rng.random((rows, columns)) < 0.9, 0.0, rng.lognormal(size=(rows, columns))),
+    "tied": lambda rng, rows, columns: np.where(
+        rng.random((rows, columns)) < 0.9, 0.0, rng.lognormal(size=(rows, columns))
+    ),
     "ar-0.9": ar,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("columns", [1, 12])

@@ -10,9 +10,14 @@ from driftd.detect.tasks.worker import build_reference
 from driftd.readers import Column, Kind, Schema, Span, read_spans, row_ids, write
 from driftd.readers.conform import arrow_schema
 
-SCHEMA = Schema((
-    Column("x", Kind.NUMERIC), Column("kind", Kind.CATEGORICAL), Column("when", Kind.DATETIME), Column("y", Kind.CATEGORICAL, optional=True),
-))  # fmt: skip
+SCHEMA = Schema(
+    (
+        Column("x", Kind.NUMERIC),
+        Column("kind", Kind.CATEGORICAL),
+        Column("when", Kind.DATETIME),
+        Column("y", Kind.CATEGORICAL, optional=True),
+    )
+)
 TEXTS = Schema((Column("text", Kind.TEXT), Column("entities", Kind.ENTITIES)))
 SETTINGS = DriftSettings(labels=("y",))
 
@@ -74,7 +79,10 @@ def test_rare_values_that_are_as_many_as_before_are_worth_nothing(tmp_path):
 
 
 def test_a_row_that_comes_back_with_a_label_is_the_row_that_was_asked_for(known, tmp_path):
-    span = file(tmp_path / "new.jsonl", [*table(np.random.default_rng(3), 30, ["c"]), {"x": None, "kind": None, "when": None, "y": None}])  # fmt: skip
+    span = file(
+        tmp_path / "new.jsonl",
+        [*table(np.random.default_rng(3), 30, ["c"]), {"x": None, "kind": None, "when": None, "y": None}],
+    )
     found = lines(choose(known, {}, [], [span], SCHEMA, ("y",), 100)[0])
     back = tmp_path / "back.jsonl"
     back.write_text("".join(json.dumps(row | {"y": "B"}) + "\n" for row in found))
@@ -88,7 +96,9 @@ def test_rows_that_have_a_label_or_are_there_twice_are_not_asked_for_again(known
     twice = table(rng, 1, ["c"]) * 5
     span = file(tmp_path / "new.jsonl", [*twice, *table(rng, 5, ["c"], label="B")])
     assert choose(known, {"kind": 1.0}, [], [span], SCHEMA, ("y",), 100)[1] == 1
-    assert choose(known, {"kind": 1.0}, [], [file(tmp_path / "b.jsonl", table(rng, 5, ["c"], label="B"))], SCHEMA, ("y",), 9) == (b"", 0)  # fmt: skip
+    assert choose(
+        known, {"kind": 1.0}, [], [file(tmp_path / "b.jsonl", table(rng, 5, ["c"], label="B"))], SCHEMA, ("y",), 9
+    ) == (b"", 0)
 
 
 def test_texts_with_new_words_come_first(tmp_path):

@@ -120,9 +120,16 @@ def test_who_dismisses_a_further_change_goes_back_to_what_the_champion_was_made_
         lifecycle.watch(journal, "p", made)
         tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.RUNNING)
         tables.windows.add(
-            journal, project="p", number=40, spans=[], rows=1, closed_at=3.0, closed_by="rows", state=WindowState.JUDGED,
+            journal,
+            project="p",
+            number=40,
+            spans=[],
+            rows=1,
+            closed_at=3.0,
+            closed_by="rows",
+            state=WindowState.JUDGED,
             reference_id=made,
-        )  # fmt: skip
+        )
     opened(journal, window=40, onset=39)
     incident = run(journal, incident, state, alarm=20)
     with journal.write():

@@ -8,10 +8,25 @@ from driftd.journal.records import File, FileState
 
 def file(number, name, location=b"/in/x.csv"):
     return File(
-        id=number, project="p", name=name, location=location, sha256="", size=0, mtime_ns=0, state=FileState.ARRIVED,
-        rows=0, bad_rows=0, windowed=0, reason=None, remedy=None, arrived_at=0.0, admitted_at=None,
-        unlabelled=None, labels=None, came_at=0.0,
-    )  # fmt: skip
+        id=number,
+        project="p",
+        name=name,
+        location=location,
+        sha256="",
+        size=0,
+        mtime_ns=0,
+        state=FileState.ARRIVED,
+        rows=0,
+        bad_rows=0,
+        windowed=0,
+        reason=None,
+        remedy=None,
+        arrived_at=0.0,
+        admitted_at=None,
+        unlabelled=None,
+        labels=None,
+        came_at=0.0,
+    )
 
 
 def test_the_number_stands_first_so_that_names_sort_by_admission():

@@ -29,9 +29,18 @@ def admit(journal, *rows, at=0.0, name="p", state="admitted"):
     with journal.write():
         for count in rows:
             tables.files.add(
-                journal, project=name, name="x.csv", location=b"/x.csv", sha256="", size=0, mtime_ns=0, state=state,
-                rows=count, arrived_at=at, admitted_at=at,
-            )  # fmt: skip
+                journal,
+                project=name,
+                name="x.csv",
+                location=b"/x.csv",
+                sha256="",
+                size=0,
+                mtime_ns=0,
+                state=state,
+                rows=count,
+                arrived_at=at,
+                admitted_at=at,
+            )
 
 
 def spans(journal, name="p"):

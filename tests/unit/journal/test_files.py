@@ -56,11 +56,26 @@ class TestAtomicFile:
         )
         when = "2+" if call == "write" else "1+"  # the first write is "go"
         done = subprocess.run(
-            [strace, "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", f"trace={call}",
-             "-e", f"inject={call}:error={error}:when={when}",
-             sys.executable, "-B", "-c", script, str(path), str(getattr(__import__("errno"), error))],
-            check=False, capture_output=True,
-        )  # fmt: skip
+            [
+                strace,
+                "-f",
+                "-qq",
+                "-o",
+                str(tmp_path / "trace"),
+                "-e",
+                f"trace={call}",
+                "-e",
+                f"inject={call}:error={error}:when={when}",
+                sys.executable,
+                "-B",
+                "-c",
+                script,
+                str(path),
+                str(getattr(__import__("errno"), error)),
+            ],
+            check=False,
+            capture_output=True,
+        )
         assert done.returncode == 40, done.stderr.decode()
         assert path.read_bytes() == b"old"
         assert litter(tmp_path) == []

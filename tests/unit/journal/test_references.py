@@ -16,9 +16,16 @@ def journal(tmp_path):
         for first in (None, 18):
             regime(journal, first)
         tables.windows.add(
-            journal, project="p", number=30, spans=[], rows=1, closed_at=1.0, closed_by="rows", state=WindowState.JUDGED,
+            journal,
+            project="p",
+            number=30,
+            spans=[],
+            rows=1,
+            closed_at=1.0,
+            closed_by="rows",
+            state=WindowState.JUDGED,
             reference_id=2,
-        )  # fmt: skip
+        )
     yield journal
     journal.close()
 
@@ -41,9 +48,16 @@ def run(journal, regime_from, last=30):
 
 def promoted(journal, run):
     model = tables.models.add(
-        journal, project="p", version="v2.0.0", revision="1", run_id=run.id, reference_id=references.of_run(journal, run),
-        digest="0", scores={}, created_at=1.0,
-    )  # fmt: skip
+        journal,
+        project="p",
+        version="v2.0.0",
+        revision="1",
+        run_id=run.id,
+        reference_id=references.of_run(journal, run),
+        digest="0",
+        scores={},
+        created_at=1.0,
+    )
     tables.assignments.add(journal, project="p", number=1, model_id=model, cause="promotion", assigned_at=2.0)
     return model
 

@@ -48,9 +48,17 @@ def older(path, monkeypatch, steps):
 def add_files(journal, count, rows):
     for _ in range(count):
         tables.files.add(
-            journal, project="a", name="n", location=b"/n", sha256="", size=10, mtime_ns=0, state="arrived", rows=rows,
+            journal,
+            project="a",
+            name="n",
+            location=b"/n",
+            sha256="",
+            size=10,
+            mtime_ns=0,
+            state="arrived",
+            rows=rows,
             arrived_at=1.0,
-        )  # fmt: skip
+        )
 
 
 def totals(journal):

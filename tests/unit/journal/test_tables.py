@@ -22,9 +22,14 @@ def journal(tmp_path):
 def value_of(kind):
     """Make a value that a column of a type may hold."""
     samples = {
-        int: 7, float: 0.5, str: "p", bytes: b"\xff\x00", bool: True, dict[str, object]: {"a": [1, None]},
+        int: 7,
+        float: 0.5,
+        str: "p",
+        bytes: b"\xff\x00",
+        bool: True,
+        dict[str, object]: {"a": [1, None]},
         list[float]: [0.5, 1.0],
-    }  # fmt: skip
+    }
     if kind in samples:
         return samples[kind]
     text = str(kind)
@@ -107,9 +112,16 @@ def test_spans_of_windows_are_joined_across_their_borders(journal):
     with journal.write():
         for location in (b"/a.csv", b"/b\xff.csv"):
             tables.files.add(
-                journal, project="p", name="n", location=location, sha256="", size=0, mtime_ns=0, state="admitted",
+                journal,
+                project="p",
+                name="n",
+                location=location,
+                sha256="",
+                size=0,
+                mtime_ns=0,
+                state="admitted",
                 arrived_at=0.0,
-            )  # fmt: skip
+            )
         for number, spans in enumerate([[(1, 0, 10)], [(1, 10, 5), (2, 0, 5)], [(2, 6, 4)]], 1):
             tables.windows.add(
                 journal,

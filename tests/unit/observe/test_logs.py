@@ -39,9 +39,14 @@ class TestEventLog:
         emit(journal, "run-failed", project="p", subject=7, error='two\nlines "quoted" ü')
         logs.EventLog(journal, logs.Lines(stream, as_json=True)).step()
         assert json.loads(stream.getvalue()) == {
-            "time": "2023-11-14T22:13:20.500Z", "level": "error", "event": "run-failed", "project": "p", "run": 7,
-            "error": 'two\nlines "quoted" ü', "id": 1,
-        }  # fmt: skip
+            "time": "2023-11-14T22:13:20.500Z",
+            "level": "error",
+            "event": "run-failed",
+            "project": "p",
+            "run": 7,
+            "error": 'two\nlines "quoted" ü',
+            "id": 1,
+        }
         assert stream.getvalue().count("\n") == 1
 
     @pytest.mark.parametrize(
@@ -61,8 +66,9 @@ class TestEventLog:
         emit(journal, "problem", message="late")
         assert logs.EventLog(journal, logs.Lines(stream)).step() == 1, "a restart goes on behind what was said"
         assert [line.split("message=")[1].split()[0] for line in stream.getvalue().splitlines()] == [
-            *(f"m{i}" for i in range(250)), "late",
-        ]  # fmt: skip
+            *(f"m{i}" for i in range(250)),
+            "late",
+        ]
 
     def test_what_could_not_be_said_is_said_later(self, journal, stream):
         class Full(io.StringIO):
@@ -90,11 +96,22 @@ class TestEventLog:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        ("plain", "plain"), ("", '""'), ("a b", '"a b"'), ("a=b", '"a=b"'), ('"', r'"\""'), ("ü", "ü"),
-        ("a\nb", r'"a\nb"'), ("\x1b[31m", r'"\u001b[31m"'), ("\x9b31m", r'"\u009b31m"'), (1, "1"), (True, "true"),
-        ([1, "a"], r'"[1, \"a\"]"'), ("\udce9", r'"\udce9"'), (0.1, "0.1"),
+        ("plain", "plain"),
+        ("", '""'),
+        ("a b", '"a b"'),
+        ("a=b", '"a=b"'),
+        ('"', r'"\""'),
+        ("ü", "ü"),
+        ("a\nb", r'"a\nb"'),
+        ("\x1b[31m", r'"\u001b[31m"'),
+        ("\x9b31m", r'"\u009b31m"'),
+        (1, "1"),
+        (True, "true"),
+        ([1, "a"], r'"[1, \"a\"]"'),
+        ("\udce9", r'"\udce9"'),
+        (0.1, "0.1"),
     ],
-)  # fmt: skip
+)
 def test_values_stay_on_their_line(stream, value, shown):
     logs.Lines(stream).say(0.0, "info", "kind", {"value": value})
     assert stream.getvalue() == f"1970-01-01T00:00:00.000Z info kind value={shown}\n"

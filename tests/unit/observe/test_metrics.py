@@ -63,30 +63,54 @@ def samples(metrics):
 
 def add_file(journal, **values):
     given = {
-        "project": "p", "name": "n", "location": b"/x", "sha256": "", "size": 100, "mtime_ns": 0, "state": "admitted",
-        "rows": 10, "windowed": 0, "arrived_at": 1.0, "admitted_at": 5.0,
-    }  # fmt: skip
+        "project": "p",
+        "name": "n",
+        "location": b"/x",
+        "sha256": "",
+        "size": 100,
+        "mtime_ns": 0,
+        "state": "admitted",
+        "rows": 10,
+        "windowed": 0,
+        "arrived_at": 1.0,
+        "admitted_at": 5.0,
+    }
     with journal.write():
         return tables.files.add(journal, **(given | values))
 
 
 def verdict(columns=2, **values):
     made = [
-        {"name": f"c{i}", "kind": "numeric", "drift": i == 0, "effect": 0.1 * i, "evidence": 1.0 + i,
-         "statistics": [{"name": "ks", "value": 0.1, "p_value": 0.5, "threshold": None},
-                        {"name": "chi2", "value": 3.0, "p_value": 0.25, "threshold": None},
-                        {"name": "psi", "value": 3.0, "p_value": None, "threshold": 0.2}]}
+        {
+            "name": f"c{i}",
+            "kind": "numeric",
+            "drift": i == 0,
+            "effect": 0.1 * i,
+            "evidence": 1.0 + i,
+            "statistics": [
+                {"name": "ks", "value": 0.1, "p_value": 0.5, "threshold": None},
+                {"name": "chi2", "value": 3.0, "p_value": 0.25, "threshold": None},
+                {"name": "psi", "value": 3.0, "p_value": None, "threshold": 0.2},
+            ],
+        }
         for i in range(columns)
-    ]  # fmt: skip
+    ]
     return {"armed": True, "alarm": False, "evidence": 3.0, "threshold": 12.0, "columns": made} | values
 
 
 def add_window(journal, number, state="judged", **values):
     with journal.write():
         tables.windows.add(
-            journal, project="p", number=number, spans=[], rows=10, closed_at=float(number), closed_by="rows",
-            state=state, **values,
-        )  # fmt: skip
+            journal,
+            project="p",
+            number=number,
+            spans=[],
+            rows=10,
+            closed_at=float(number),
+            closed_by="rows",
+            state=state,
+            **values,
+        )
 
 
 class TestIntake:
@@ -207,9 +231,14 @@ class TestRuns:
                 tables.steps.add(journal, run_id=run, name="score", started_at=10.0)
             for i, cause in enumerate(("first-model", "promotion", "rollback"), 1):
                 model = tables.models.add(
-                    journal, project="p", version=f"v{i}.0.0", revision="r", digest="d", created_at=1.0,
+                    journal,
+                    project="p",
+                    version=f"v{i}.0.0",
+                    revision="r",
+                    digest="d",
+                    created_at=1.0,
                     scores={"ents_f": 0.9, "ok": True, "CITY": {"f": 0.8}},
-                )  # fmt: skip
+                )
                 tables.assignments.add(
                     journal, project="p", number=i, model_id=model, cause=cause, assigned_at=100.0 + i
                 )
@@ -235,15 +264,23 @@ class TestRuns:
 
     def test_both_models_of_the_last_comparison(self, journal, metrics):
         decision = {
-            "gain": 0.02, "interval": {"lower": 0.01, "upper": 0.03},
+            "gain": 0.02,
+            "interval": {"lower": 0.01, "upper": 0.03},
             "scores": {"champion": {"s.json:f": 0.9}, "candidate": {"s.json:f": 0.92, "s.json:CITY.f": 0.7}},
-        }  # fmt: skip
+        }
         assert ("driftd_comparison_gain",) not in samples(metrics)
         with journal.write():
             for end, said in ((50.0, decision | {"gain": -1.0}), (60.0, decision), (70.0, None)):
                 run = tables.runs.add(
-                    journal, project="p", cause="drift", state="kept", plan={}, created_at=1.0, ended_at=end + 5, decision=said
-                )  # fmt: skip
+                    journal,
+                    project="p",
+                    cause="drift",
+                    state="kept",
+                    plan={},
+                    created_at=1.0,
+                    ended_at=end + 5,
+                    decision=said,
+                )
                 tables.steps.add(journal, run_id=run, name="decide", started_at=10.0, ended_at=end)
         found = samples(metrics)
         assert found["driftd_comparison_score", "metric=s.json:f", "model=champion"] == 0.9
@@ -395,9 +432,7 @@ class TestExposition:
 
 class TestConventions:
     def exported(self, metrics):
-        return {
-            f.name + {"counter": "_total", "info": "_info"}.get(f.type, "") for f in metrics.registry.collect()
-        }  # fmt: skip
+        return {f.name + {"counter": "_total", "info": "_info"}.get(f.type, "") for f in metrics.registry.collect()}
 
     def test_exactly_what_the_catalogue_says(self, metrics):
         assert self.exported(metrics) == {metric.name for metric in metric_catalogue.METRICS}
@@ -443,9 +478,17 @@ def test_a_scrape_is_quick_with_many_columns_projects_and_files(tmp_path):
             )
             for number in range(1, 101):
                 tables.windows.add(
-                    journal, project=name, number=number, spans=[], rows=10, closed_at=1.0, closed_by="rows",
-                    state="judged", detector=b"x" * 10_000, verdict=verdict(columns=200),
-                )  # fmt: skip
+                    journal,
+                    project=name,
+                    number=number,
+                    spans=[],
+                    rows=10,
+                    closed_at=1.0,
+                    closed_by="rows",
+                    state="judged",
+                    detector=b"x" * 10_000,
+                    verdict=verdict(columns=200),
+                )
     registry = CollectorRegistry()
     Metrics(registry, "1", Journal.read_only(journal.path), lambda: {name: Loop() for name in names})
     exposition.text(registry)

@@ -60,7 +60,9 @@ def test_what_is_no_word_but_a_file_in_letters_is_not_remembered() -> None:
 
 
 def test_many_long_texts_are_never_held_as_words_all_at_once() -> None:
-    column = pa.array([" ".join(f"w{chr(97 + row % 26)}{chr(97 + word % 26)}" for word in range(100)) for row in range(20_000)])  # fmt: skip
+    column = pa.array(
+        [" ".join(f"w{chr(97 + row % 26)}{chr(97 + word % 26)}" for word in range(100)) for row in range(20_000)]
+    )
     tracemalloc.start()
     documents = Documents.of_texts(column)
     assert 20_000 * 25 < documents.frequencies[:BUCKETS].sum() <= 20_000 * 26  # some words share a bucket

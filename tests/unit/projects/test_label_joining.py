@@ -34,9 +34,18 @@ def arrive(kinds, name, *, state=FileState.ADMITTED, content=None, labelled=True
         path.write_bytes(content)
     with kinds.journal.write():
         return tables.files.add(
-            kinds.journal, project=kinds.name, name=name, location=str(path).encode(), rows=10, state=state,
-            sha256=name, size=1, mtime_ns=0, arrived_at=kinds.clock(), admitted_at=kinds.clock(),
-        )  # fmt: skip
+            kinds.journal,
+            project=kinds.name,
+            name=name,
+            location=str(path).encode(),
+            rows=10,
+            state=state,
+            sha256=name,
+            size=1,
+            mtime_ns=0,
+            arrived_at=kinds.clock(),
+            admitted_at=kinds.clock(),
+        )
 
 
 def finds_no_room(*_, **__):

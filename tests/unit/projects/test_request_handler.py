@@ -16,9 +16,13 @@ def ask(kinds, kind, **arguments):
     dispatch = Dispatcher(kinds.name, kinds.settings, kinds.journal, kinds.runner, lambda: None)
     with kinds.journal.write():
         request = tables.requests.add(
-            kinds.journal, project=kinds.name, kind=kind, arguments=arguments, state=RequestState.WAITING,
+            kinds.journal,
+            project=kinds.name,
+            kind=kind,
+            arguments=arguments,
+            state=RequestState.WAITING,
             created_at=kinds.clock(),
-        )  # fmt: skip
+        )
     Answers(kinds.name, kinds.journal, kinds.runner, None, dispatch).step()
     return tables.requests.get(kinds.journal, request)
 
@@ -44,9 +48,13 @@ def test_a_file_that_cannot_be_had_refuses_the_request_and_is_named(kinds):
 def test_a_request_that_nobody_can_answer_is_refused_and_holds_none_up(kinds):
     with kinds.journal.write():
         strange = tables.requests.add(
-            kinds.journal, project=kinds.name, kind="approve", arguments={"run": 2**63}, state=RequestState.WAITING,
+            kinds.journal,
+            project=kinds.name,
+            kind="approve",
+            arguments={"run": 2**63},
+            state=RequestState.WAITING,
             created_at=kinds.clock(),
-        )  # fmt: skip
+        )
     answered = ask(kinds, "pause")
     assert (answered.state, tables.projects.get(kinds.journal, kinds.name).state) == (
         RequestState.DONE,

@@ -9,9 +9,18 @@ URL = "https://driftd.example"
 
 def run(incident: int | None) -> Run:
     return Run(
-        id=7, project="addresses", incident_id=incident, cause="drift", state=RunState.PROMOTED, step=None, plan={}, decision=None,
-        error=None, created_at=0.0, ended_at=1.0,
-    )  # fmt: skip
+        id=7,
+        project="addresses",
+        incident_id=incident,
+        cause="drift",
+        state=RunState.PROMOTED,
+        step=None,
+        plan={},
+        decision=None,
+        error=None,
+        created_at=0.0,
+        ended_at=1.0,
+    )
 
 
 def test_the_report_is_that_of_the_incident_where_a_run_answered_one():

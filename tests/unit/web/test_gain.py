@@ -20,9 +20,17 @@ def decision():
     """A loss falls from 0.5 to 0.3."""
     bounds = {"champion": [0.45, 0.55], "candidate": [0.25, 0.35], "difference": [-0.25, -0.15]}
     compared = {
-        "champion": 0.5, "candidate": 0.3, "difference": -0.2, "lower": -0.25, "upper": -0.15, "confidence": 0.99966,
-        "rows": {"shared": 100, "champion": 100, "candidate": 100}, "by_label": {}, "by_regime": {}, "bounds": bounds,
-    }  # fmt: skip
+        "champion": 0.5,
+        "candidate": 0.3,
+        "difference": -0.2,
+        "lower": -0.25,
+        "upper": -0.15,
+        "confidence": 0.99966,
+        "rows": {"shared": 100, "champion": 100, "candidate": 100},
+        "by_label": {},
+        "by_regime": {},
+        "bounds": bounds,
+    }
     found = decide(Promote(metric=LOSS, better="lower"), {LOSS: 0.5}, {LOSS: 0.3}, compared)
     assert found["verdict"] == "promote"
     return found

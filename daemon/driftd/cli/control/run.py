@@ -46,9 +46,13 @@ def run(
         now: "Callable[[], Settings]",
     ) -> "Starlette":
         return create_app(
-            journal, registry, checks, workers,
-            token=lambda: read_token(now().http.token_file), projects=lambda: now().projects,
-        )  # fmt: skip
+            journal,
+            registry,
+            checks,
+            workers,
+            token=lambda: read_token(now().http.token_file),
+            projects=lambda: now().projects,
+        )
 
     def bound(address: str) -> None:
         if sys.stderr.isatty():

@@ -90,17 +90,19 @@ def _show_run(run: "RunView") -> None:
 
     took = (run.ended_at - run.created_at).total_seconds() if run.ended_at else None
     windows = run.windows and f"{run.windows[0]} to {run.windows[1]}"
-    output.show_facts({
-        "run": f"{run.id} of {run.project}",
-        "state": output.text(run.state),
-        "cause": run.cause + (f", incident {run.incident}" if run.incident else ""),
-        "began": output.clock(run.created_at),
-        "took": output.duration(took),
-        "windows": windows,
-        "rows": (run.decision or {}).get("made_of", {}).get("sentence"),
-        "models": " against ".join(filter(None, (run.candidate or "the candidate", run.champion))),
-        "said": run.sentence,
-    })  # fmt: skip
+    output.show_facts(
+        {
+            "run": f"{run.id} of {run.project}",
+            "state": output.text(run.state),
+            "cause": run.cause + (f", incident {run.incident}" if run.incident else ""),
+            "began": output.clock(run.created_at),
+            "took": output.duration(took),
+            "windows": windows,
+            "rows": (run.decision or {}).get("made_of", {}).get("sentence"),
+            "models": " against ".join(filter(None, (run.candidate or "the candidate", run.champion))),
+            "said": run.sentence,
+        }
+    )
     if run.steps:
         output.say("")
         output.show_table(
@@ -120,11 +122,14 @@ def _show_scores(run: "RunView") -> None:
     numbers = (run.champion or "champion", run.candidate or "candidate", "change")
     rows = [
         (
-            each.name, output.score(each.champion), output.score(each.candidate),
-            output.change(each.champion, each.candidate, each.better), output.between(each.bounds["difference"] if each.bounds else None),
+            each.name,
+            output.score(each.champion),
+            output.score(each.candidate),
+            output.change(each.champion, each.candidate, each.better),
+            output.between(each.bounds["difference"] if each.bounds else None),
         )
         for each in run.scores
-    ]  # fmt: skip
+    ]
     bounded = any(each.bounds for each in run.scores)
     head = ("score", *numbers, *(["between"] if bounded else []))
     output.show_table(head, [row[: len(head)] for row in rows], right=numbers)
@@ -135,14 +140,17 @@ def _show_scores(run: "RunView") -> None:
 def _show_model(model: "ModelView") -> None:
     from driftd.cli import output
 
-    output.show_facts({
-        "model": f"{model.project}@{model.version}" + (", in production" if model.champion else ""),
-        "commit": model.revision,
-        "made": output.clock(model.created_at) + (f" by run {model.run}" if model.run else ""),
-        "digest": model.digest,
-        "added data": ", ".join(model.batches),
-        "loss": model.losses and f"{output.score(model.losses.loss)} on {model.losses.rows} labelled rows of {model.losses.windows} windows while in production",
-    })  # fmt: skip
+    output.show_facts(
+        {
+            "model": f"{model.project}@{model.version}" + (", in production" if model.champion else ""),
+            "commit": model.revision,
+            "made": output.clock(model.created_at) + (f" by run {model.run}" if model.run else ""),
+            "digest": model.digest,
+            "added data": ", ".join(model.batches),
+            "loss": model.losses
+            and f"{output.score(model.losses.loss)} on {model.losses.rows} labelled rows of {model.losses.windows} windows while in production",
+        }
+    )
     if model.assignments:
         output.say("")
         output.show_table(
@@ -173,11 +181,16 @@ def _show_diff(found: Mapping[str, Any]) -> None:
 
     old, new = (found[side]["version"] for side in ("old", "new"))
     data = found["data"]
-    output.show_facts({
-        "data": f"{data['files'][0]} to {data['files'][1]} files, {data['size'][0]} to {data['size'][1]} bytes",
-        "added": ", ".join(data["batches"]),
-        "code": ", ".join(f"{each['path']} +{_lines(each['added'])} -{_lines(each['removed'])}" for each in found["code"]["files"]) or "the same",
-    })  # fmt: skip
+    output.show_facts(
+        {
+            "data": f"{data['files'][0]} to {data['files'][1]} files, {data['size'][0]} to {data['size'][1]} bytes",
+            "added": ", ".join(data["batches"]),
+            "code": ", ".join(
+                f"{each['path']} +{_lines(each['added'])} -{_lines(each['removed'])}" for each in found["code"]["files"]
+            )
+            or "the same",
+        }
+    )
     if found["code"]["commits"]:
         output.say("")
         rows = [(each["revision"][:10], each["subject"]) for each in found["code"]["commits"]]

@@ -103,21 +103,30 @@ def _show(view: "ProjectView", problem: str | None) -> None:
     output.say(Text.assemble((view.name, "bold"), "  ", (view.phase, style), ("  " + PHASES[view.phase], "dim")))
     champion = view.champion
     refused = view.files.get("quarantined", 0)
-    output.show_facts({
-        "  problem": output.text(problem, "red") if problem else None,
-        "  model": champion and f"{champion.version}, since {output.ago(champion.assignments[-1].assigned_at)}",
-        "  probation": view.probation and _probation(view.probation),
-        "  hooks": champion and _hooks(champion),
-        "  season": view.season and _season(view.season),
-        "  evidence": _evidence(view),
-        "  loss": view.loss and _loss(view.loss),
-        "  data": f"{view.files.get('admitted', 0)} files, {view.rows} rows, {view.windows} windows; last {output.ago(view.last_file_at)}",
-        "  waiting": f"{view.windows_waiting} windows" if view.windows_waiting else None,
-        "  quarantine": output.text(f"{refused} {'file' if refused == 1 else 'files'}; see `driftd quarantine list`", "yellow") if refused else None,
-        "  incident": "; ".join(f"{each.id} ({each.kind}, {each.state}): {each.summary}" for each in view.incidents),
-        "  held": view.held and output.text(_held(view.held), "yellow"),
-        "  last run": view.run and f"{view.run.id} {view.run.state}" + (f": {view.run.sentence}" if view.run.sentence else ""),
-    })  # fmt: skip
+    output.show_facts(
+        {
+            "  problem": output.text(problem, "red") if problem else None,
+            "  model": champion and f"{champion.version}, since {output.ago(champion.assignments[-1].assigned_at)}",
+            "  probation": view.probation and _probation(view.probation),
+            "  hooks": champion and _hooks(champion),
+            "  season": view.season and _season(view.season),
+            "  evidence": _evidence(view),
+            "  loss": view.loss and _loss(view.loss),
+            "  data": f"{view.files.get('admitted', 0)} files, {view.rows} rows, {view.windows} windows; last {output.ago(view.last_file_at)}",
+            "  waiting": f"{view.windows_waiting} windows" if view.windows_waiting else None,
+            "  quarantine": output.text(
+                f"{refused} {'file' if refused == 1 else 'files'}; see `driftd quarantine list`", "yellow"
+            )
+            if refused
+            else None,
+            "  incident": "; ".join(
+                f"{each.id} ({each.kind}, {each.state}): {each.summary}" for each in view.incidents
+            ),
+            "  held": view.held and output.text(_held(view.held), "yellow"),
+            "  last run": view.run
+            and f"{view.run.id} {view.run.state}" + (f": {view.run.sentence}" if view.run.sentence else ""),
+        }
+    )
 
 
 def _probation(on: "ProbationView") -> str:

@@ -64,9 +64,15 @@ def backtest(
     step, rule = _seconds(pace), settings.choice(found.retrain.rows)
     with _lab(name, found, recorded, keep) as lab, _progress(quiet=as_json) as progress:
         done = Backtest(
-            found, recorded, lab, lambda window, onset: parts(recorded, rule, step, window, onset), step,
-            workers=os.cpu_count() or 1, every=tuple(every or (1,)), with_oracle=with_oracle,
-        ).run(progress)  # fmt: skip
+            found,
+            recorded,
+            lab,
+            lambda window, onset: parts(recorded, rule, step, window, onset),
+            step,
+            workers=os.cpu_count() or 1,
+            every=tuple(every or (1,)),
+            with_oracle=with_oracle,
+        ).run(progress)
     if html:
         from driftd.web.report import write_backtest
 
@@ -158,11 +164,15 @@ def show(done: "Result") -> None:
     mine, promoted = done.policies[0], sum(run.outcome == "promoted" for run in done.runs)
     rows: list[list[object]] = [
         [
-            each.name, len(each.trained), promoted if each is mine else len(each.trained), f"{each.score:.4f}",
-            "" if each is mine else f"{each.score - mine.score:+.4f}", output.duration(each.seconds),
+            each.name,
+            len(each.trained),
+            promoted if each is mine else len(each.trained),
+            f"{each.score:.4f}",
+            "" if each is mine else f"{each.score - mine.score:+.4f}",
+            output.duration(each.seconds),
         ]
         for each in done.policies
-    ]  # fmt: skip
+    ]
     output.show_table(head, rows, right=head[1:5])
     for incident in done.incidents:
         until = f"to {incident.closed}, {incident.resolution}" if incident.closed else "still open"

@@ -18,7 +18,7 @@ from driftd.cli.options import (
     score,
     thresholds,
     watched,
-)  # fmt: skip
+)
 from driftd.errors import UsageError
 
 if TYPE_CHECKING:

@@ -64,14 +64,16 @@ def _create(folder: Path, remote: str | None) -> None:
 
     with output.busy("making the project"):
         adopt.create(folder, remote)
-    output.show_facts({
-        "project": f"{folder}: a DVC repository with the stages preprocess, train, evaluate; committed",
-        "settings": folder / "driftd.yaml",
-        "first data": folder / "data",
-        "new data goes to": folder / "incoming",
-        "to try it with": f"{folder / 'sample' / 'incoming'}: more of the same, then another kind",
-        "remote": remote and f"storage, {remote}",
-    })  # fmt: skip
+    output.show_facts(
+        {
+            "project": f"{folder}: a DVC repository with the stages preprocess, train, evaluate; committed",
+            "settings": folder / "driftd.yaml",
+            "first data": folder / "data",
+            "new data goes to": folder / "incoming",
+            "to try it with": f"{folder / 'sample' / 'incoming'}: more of the same, then another kind",
+            "remote": remote and f"storage, {remote}",
+        }
+    )
     own = shlex.quote(str(Path(sys.executable).parent))
     _next(
         *([(f"cd {shlex.quote(str(folder))}", "")] if folder != Path() else []),
@@ -121,10 +123,14 @@ def _tell(proposal: "Proposal", file: Path) -> None:
     from driftd.adopt.settings_file import flow
     from driftd.cli import output
 
-    output.show_facts({
-        "repository": proposal.repository, "project": proposal.name, "settings": file,
-        "new data goes to": file.parent / "incoming",
-    })  # fmt: skip
+    output.show_facts(
+        {
+            "repository": proposal.repository,
+            "project": proposal.name,
+            "settings": file,
+            "new data goes to": file.parent / "incoming",
+        }
+    )
     output.say("\nAssumed, each to be corrected in the file:")
     rows = []
     for setting in proposal.settings:

@@ -111,9 +111,12 @@ def _shares(reference: Ints, cells: Floats, alarm: int) -> Floats:
 def _step(shares: Floats, last: int) -> tuple[float, int]:
     """Fit one level before and one from the onset on, which is not after `last`; return the squared error and the onset."""
     errors = [
-        float(((shares[:onset] - _level(shares[:onset])) ** 2).sum() + ((shares[onset:] - shares[onset:].mean()) ** 2).sum())
+        float(
+            ((shares[:onset] - _level(shares[:onset])) ** 2).sum()
+            + ((shares[onset:] - shares[onset:].mean()) ** 2).sum()
+        )
         for onset in range(last + 1)
-    ]  # fmt: skip
+    ]
     return min(errors), int(np.argmin(errors))
 
 

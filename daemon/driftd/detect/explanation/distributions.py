@@ -24,10 +24,15 @@ TOP = 12  # categories that are shown; the others are one
 REST = 0.005  # share of either side that lies beyond the outermost bars
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 QUANTITIES = {
-    "": "the median", "length": "the median length in characters", "words": "the median number of words", "count": "the median number of entities",
-    "digits": "the median share of digits", "capitals": "the median share of capitals", "punctuation": "the median share of punctuation",
+    "": "the median",
+    "length": "the median length in characters",
+    "words": "the median number of words",
+    "count": "the median number of entities",
+    "digits": "the median share of digits",
+    "capitals": "the median share of capitals",
+    "punctuation": "the median share of punctuation",
     "norm": "the median length of the vector",
-}  # fmt: skip
+}
 
 
 class Judged(Protocol):

@@ -27,9 +27,16 @@ FORM = np.dtype([("blank", "?"), ("id", f"S{ID}")])  # of a row as `Waiting.ids`
 
 
 def look(
-    span: Span, schema: Schema, labels: Sequence[str], key: str | None, waiting: Sequence[Waiting], folder: Path, stem: str,
-    *, only_known: bool,
-) -> Looked:  # fmt: skip
+    span: Span,
+    schema: Schema,
+    labels: Sequence[str],
+    key: str | None,
+    waiting: Sequence[Waiting],
+    folder: Path,
+    stem: str,
+    *,
+    only_known: bool,
+) -> Looked:
     """Write the labels of a file beside the rows that they belong to, as `folder/FILE-stem.labels`.
 
     With `only_known` it is data, and nothing is written, if one of its rows is in no waiting file, or if rows repeat so much that finding them

@@ -39,9 +39,16 @@ class Looked:
 
 
 def look(
-    span: Span, schema: Schema, labels: Sequence[str], key: str | None, waiting: Sequence[Waiting], folder: Path, stem: str,
-    *, only_known: bool = False,
-) -> Looked:  # fmt: skip
+    span: Span,
+    schema: Schema,
+    labels: Sequence[str],
+    key: str | None,
+    waiting: Sequence[Waiting],
+    folder: Path,
+    stem: str,
+    *,
+    only_known: bool = False,
+) -> Looked:
     """Look in a worker at a file that may bring labels: the daemon itself stays free of numpy."""
     from driftd.intake.late_labels import join
 

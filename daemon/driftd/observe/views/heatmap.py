@@ -54,6 +54,10 @@ def _row(column: _Column, said: list[dict[str, _Column]]) -> HeatRow:
     effects = [each.effect if each else None for each in there]
     known = [effect for effect in effects if effect is not None]
     return HeatRow(
-        name=column.name, kind=column.kind, effects=effects, moved=[bool(each and each.drift) for each in there],
-        last=known[-1], most=max(known),
-    )  # fmt: skip
+        name=column.name,
+        kind=column.kind,
+        effects=effects,
+        moved=[bool(each and each.drift) for each in there],
+        last=known[-1],
+        most=max(known),
+    )

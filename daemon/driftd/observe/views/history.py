@@ -54,10 +54,13 @@ def timeline(journal: Journal, project: str, limit: int = LIMIT) -> list[Entry]:
 def _of_incident(incident: Incident) -> list[Entry]:
     entries = [
         Entry(
-            at=when(incident.opened_at), kind="incident", id=incident.id, version=None,
+            at=when(incident.opened_at),
+            kind="incident",
+            id=incident.id,
+            version=None,
             text=f"{incident.kind}: {incident.summary}",
         )
-    ]  # fmt: skip
+    ]
     if incident.closed_at is not None:
         text = f"closed by {incident.resolution}"
         entries.append(Entry(at=when(incident.closed_at), kind="closed", id=incident.id, version=None, text=text))

@@ -104,11 +104,14 @@ def _scores(decision: dict[str, Any]) -> list[Pair]:
     better = decision.get("better", "higher")
     return [
         Pair(
-            name=name, champion=part["champion"], candidate=part["candidate"], bounds=_bounds(part.get("bounds")),
+            name=name,
+            champion=part["champion"],
+            candidate=part["candidate"],
+            bounds=_bounds(part.get("bounds")),
             better=better,
         )
         for name, part in parts
-    ]  # fmt: skip
+    ]
 
 
 def _bounds(said: dict[str, list[float | None]] | None) -> dict[str, list[float]] | None:

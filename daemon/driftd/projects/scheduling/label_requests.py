@@ -67,9 +67,15 @@ class ToLabel:
         before = held_against(self.journal, self.name, reference_id, onset, BEFORE)
         before, fresh = (still_there(self.journal, windows) for windows in (before, fresh))
         return self.runner.executor.submit(
-            choose, reference, effects, spans_of(self.journal, before), spans_of(self.journal, fresh, layout.labels),
-            Schema.from_json(tables.projects.get(self.journal, self.name).columns or []), self.labels.known, self.most,
-        )  # fmt: skip
+            choose,
+            reference,
+            effects,
+            spans_of(self.journal, before),
+            spans_of(self.journal, fresh, layout.labels),
+            Schema.from_json(tables.projects.get(self.journal, self.name).columns or []),
+            self.labels.known,
+            self.most,
+        )
 
     def _take_over(self) -> None:
         if self._choosing is None or not self._choosing[1].done():

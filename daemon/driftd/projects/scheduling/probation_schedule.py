@@ -66,9 +66,13 @@ class Trial:
             return None
         if due(facts) and end is not None:
             return {
-                "windows": [first, end], "regime_from": first, "recall": found.before_id, "probation": found.id,
-                "labelled": facts.labelled, "last": last(facts),
-            }  # fmt: skip
+                "windows": [first, end],
+                "regime_from": first,
+                "recall": found.before_id,
+                "probation": found.id,
+                "labelled": facts.labelled,
+                "last": last(facts),
+            }
         if facts.now >= facts.until:
             self._end(
                 found,

@@ -228,9 +228,14 @@ class Dispatcher:
     def _begin(self, cause: str, incident: Incident | None, plan: dict[str, Any]) -> None:
         with self.journal.write():
             run_id = tables.runs.add(
-                self.journal, project=self.name, incident_id=incident.id if incident else None, cause=cause,
-                state=RunState.RUNNING, plan=plan, created_at=self.journal.clock(),
-            )  # fmt: skip
+                self.journal,
+                project=self.name,
+                incident_id=incident.id if incident else None,
+                cause=cause,
+                state=RunState.RUNNING,
+                plan=plan,
+                created_at=self.journal.clock(),
+            )
             if incident is not None:
                 tables.incidents.set(self.journal, "id = ?", incident.id, state=IncidentState.RUNNING)
             self.journal.emit("run-started", project=self.name, subject=run_id, cause=cause, **plan)
@@ -253,9 +258,13 @@ class Dispatcher:
                 return
             with self.journal.write():
                 tables.runs.set(
-                    self.journal, "id = ? AND ended_at IS NULL", run_id,
-                    state=RunState.FAILED, error=repr(error), ended_at=self.journal.clock(),
-                )  # fmt: skip
+                    self.journal,
+                    "id = ? AND ended_at IS NULL",
+                    run_id,
+                    state=RunState.FAILED,
+                    error=repr(error),
+                    ended_at=self.journal.clock(),
+                )
                 self.journal.emit("run-failed", project=self.name, subject=run_id, error=repr(error))
         finally:
             self._wake()

@@ -94,11 +94,13 @@ def rewrite(dataset: str, parts: Sequence[Part], choice: Choice, schema: Schema,
         new.chmod(Path(dataset).stat().st_mode)
         new.replace(dataset)
     name = Path(dataset).name
-    return _some([
-        Chosen(name, dataset, take.part.name, counts[take.part.name], take.part.new)
-        for take in takes
-        if counts[take.part.name]
-    ])  # fmt: skip
+    return _some(
+        [
+            Chosen(name, dataset, take.part.name, counts[take.part.name], take.part.new)
+            for take in takes
+            if counts[take.part.name]
+        ]
+    )
 
 
 def key(identity: str) -> int:
@@ -134,8 +136,13 @@ def _last(parts: Sequence[Part], wanted: int, schema: Schema) -> list[_Take]:
 def _regime(parts: Sequence[Part], choice: Choice, schema: Schema, labels: Sequence[str]) -> list[_Take]:
     limit = int(choice.share * KEYS)
     if choice.rows:
-        old = (identity for part in parts if not part.new for batch in _rows(_Take(part), schema, labels)
-               for identity in _keys(batch, labels))  # fmt: skip
+        old = (
+            identity
+            for part in parts
+            if not part.new
+            for batch in _rows(_Take(part), schema, labels)
+            for identity in _keys(batch, labels)
+        )
         smallest = nsmallest(choice.rows, old)
         limit = smallest[-1] + 1 if len(smallest) == choice.rows else KEYS
     return [_Take(part) if part.new else _Take(part, limit=limit) for part in parts if part.new or limit]

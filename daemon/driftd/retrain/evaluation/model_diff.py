@@ -94,8 +94,10 @@ def _batches(journal: Journal, old: Model, new: Model) -> list[str]:
     rows = journal.rows(
         "SELECT batch.value ->> 'name' AS name FROM models JOIN steps USING (run_id), json_each(steps.result, '$.batches') AS batch"
         " WHERE models.project = ? AND models.run_id > ? AND models.run_id <= ? AND steps.name = 'snapshot'",
-        new.project, old.run_id or 0, new.run_id or 0,
-    )  # fmt: skip
+        new.project,
+        old.run_id or 0,
+        new.run_id or 0,
+    )
     return sorted({row["name"] for row in rows})
 
 
@@ -120,8 +122,15 @@ def _code(repository: Repository, old: Model, new: Model, metric_file: str, *, p
 def _commits(repository: Repository, old: Model, new: Model) -> list[dict[str, str]]:
     """Return the commits between two models, without those of promotions."""
     said = repository.git(
-        "log", "--no-merges", "--invert-grep", "--grep=^Driftd-Run: ", f"--max-count={COMMITS}", "--format=%H %s",
-        f"{old.revision}..{new.revision}", "--", ".",
-    )  # fmt: skip
+        "log",
+        "--no-merges",
+        "--invert-grep",
+        "--grep=^Driftd-Run: ",
+        f"--max-count={COMMITS}",
+        "--format=%H %s",
+        f"{old.revision}..{new.revision}",
+        "--",
+        ".",
+    )
     parts = (line.partition(" ") for line in said.splitlines())
     return [{"revision": revision, "subject": subject} for revision, _, subject in parts]

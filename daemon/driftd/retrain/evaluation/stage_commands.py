@@ -45,9 +45,13 @@ def _of(stage: str, entry: dict[str, Any], written: dict[str, Any]) -> Iterator[
     folder = said.get("wdir", said.get("do", {}).get("wdir", "."))
     lines = [entry["cmd"]] if isinstance(entry["cmd"], str) else entry["cmd"]
     lasting = {
-        path for kind in ("outs", "metrics", "plots") for out in said.get(kind, ()) if isinstance(out, dict)
-        for path, options in out.items() if isinstance(options, dict) and options.get("persist")
-    }  # fmt: skip
+        path
+        for kind in ("outs", "metrics", "plots")
+        for out in said.get(kind, ())
+        if isinstance(out, dict)
+        for path, options in out.items()
+        if isinstance(options, dict) and options.get("persist")
+    }
     made = [out["path"] for out in entry.get("outs", ()) if out["path"] not in lasting]
     outs = tuple(os.path.normpath(f"{folder}/{path}") for path in made)
     for place, line in enumerate(lines):
@@ -72,8 +76,10 @@ def call(tools: Dvc, folder: Path, words: Sequence[str], name: str) -> None:
         said = next((line for line in reversed(done.log.splitlines()) if line.strip()), "it printed nothing")
         raise CommandError(
             f"{name} ended with {done.code}: {said.strip()}",
-            output=done.log, code=done.code, remedy=f"see {tools.log.path}; it runs in {folder}",
-        )  # fmt: skip
+            output=done.log,
+            code=done.code,
+            remedy=f"see {tools.log.path}; it runs in {folder}",
+        )
 
 
 def put_rows(root: Path, data: Dataset, files: Sequence[Path]) -> None:

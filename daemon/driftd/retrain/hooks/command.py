@@ -19,9 +19,13 @@ def call(ctx: Context, hook: Hook, notice: Notice) -> None:
 def run(ctx: Context, hook: Hook, words: list[str], env: dict[str, str] | None = None) -> None:
     """Run a program in the repository, within the hook's time, its output in the hooks' log."""
     done = launcher.run(
-        words, cwd=ctx.repository.folder, env={**ctx.dvc.env, **(env or {})}, log=ctx.log.path, stop=ctx.dvc.stop,
+        words,
+        cwd=ctx.repository.folder,
+        env={**ctx.dvc.env, **(env or {})},
+        log=ctx.log.path,
+        stop=ctx.dvc.stop,
         timeout=hook.timeout,
-    )  # fmt: skip
+    )
     if done.code:
         last = (done.log.splitlines() or ["it printed nothing"])[-1]
         raise CommandError(

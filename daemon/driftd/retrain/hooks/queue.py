@@ -17,14 +17,20 @@ def add(journal: Journal, project: str, assignment_id: int, hooks: Sequence[Hook
     marks = ", ".join("?" * len(LASTING))
     where = f"project = ? AND state = ? AND kind NOT IN ({marks})"
     now = journal.clock()
-    tables.hooks.set(
-        journal, where, project, HookState.WAITING, *LASTING, state=HookState.SUPERSEDED, ended_at=now
-    )  # fmt: skip
+    tables.hooks.set(journal, where, project, HookState.WAITING, *LASTING, state=HookState.SUPERSEDED, ended_at=now)
     for position, hook in enumerate(hooks, 1):
         tables.hooks.add(
-            journal, project=project, assignment_id=assignment_id, position=position, kind=hook.kind, title=hook.title,
-            spec=hook.model_dump(mode="json", exclude_none=True), state=HookState.WAITING, attempts=0, due_at=now,
-        )  # fmt: skip
+            journal,
+            project=project,
+            assignment_id=assignment_id,
+            position=position,
+            kind=hook.kind,
+            title=hook.title,
+            spec=hook.model_dump(mode="json", exclude_none=True),
+            state=HookState.WAITING,
+            attempts=0,
+            due_at=now,
+        )
 
 
 def due(journal: Journal, project: str, now: float) -> HookRow | None:
@@ -39,9 +45,15 @@ def due(journal: Journal, project: str, now: float) -> HookRow | None:
 def done(journal: Journal, row: HookRow, seconds: float) -> None:
     with journal.write():
         tables.hooks.set(
-            journal, "id = ? AND state = ?", row.id, HookState.WAITING,
-            state=HookState.DONE, attempts=row.attempts + 1, error=None, ended_at=journal.clock(),
-        )  # fmt: skip
+            journal,
+            "id = ? AND state = ?",
+            row.id,
+            HookState.WAITING,
+            state=HookState.DONE,
+            attempts=row.attempts + 1,
+            error=None,
+            ended_at=journal.clock(),
+        )
         journal.emit("hook-done", project=row.project, subject=row.id, hook=row.kind, title=row.title, seconds=seconds)
 
 
@@ -52,10 +64,16 @@ def failed(journal: Journal, row: HookRow, error: str, most: int) -> None:
     due_at = now + min(FIRST * 2.0 ** (attempts - 1), LAST)
     with journal.write():
         tables.hooks.set(
-            journal, "id = ? AND state = ?", row.id, HookState.WAITING,
-            state=HookState.FAILED if given_up else HookState.WAITING, attempts=attempts, error=error, due_at=due_at,
+            journal,
+            "id = ? AND state = ?",
+            row.id,
+            HookState.WAITING,
+            state=HookState.FAILED if given_up else HookState.WAITING,
+            attempts=attempts,
+            error=error,
+            due_at=due_at,
             ended_at=now if given_up else None,
-        )  # fmt: skip
+        )
         said: dict[str, Any] = {"hook": row.kind, "title": row.title, "error": error, "attempts": attempts}
         if given_up:
             journal.emit("hook-failed", project=row.project, subject=row.id, **said)

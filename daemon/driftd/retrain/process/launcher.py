@@ -119,7 +119,7 @@ def _tail(log: Path, start: int) -> str:
 def query(words: Sequence[str], *, cwd: Path, env: Mapping[str, str], content: bytes = b"") -> bytes:
     """Run a short command that only git's own files depend on and return what it says."""
     try:
-        done = subprocess.run(words, cwd=cwd, env=env, input=content, capture_output=True, check=False)  # fmt: skip
+        done = subprocess.run(words, cwd=cwd, env=env, input=content, capture_output=True, check=False)
     except OSError as error:
         raise CommandError(f"{words[0]} cannot be started in {cwd}: {error.strerror}") from error
     if done.returncode:

@@ -26,8 +26,11 @@ def record(journal: Journal, project: str, run: int, repository: Repository, tre
         for oid in came:
             journal.run(
                 "INSERT OR IGNORE INTO objects (project, oid, run_id, added_at) VALUES (?, ?, ?, ?)",
-                project, oid, run, journal.clock(),
-            )  # fmt: skip
+                project,
+                oid,
+                run,
+                journal.clock(),
+            )
 
 
 def unnamed(journal: Journal, project: str, repository: Repository, own: Path) -> list[str]:

@@ -49,9 +49,15 @@ class Dvc:
     def command(self, folder: Path, words: Sequence[str], *, capture: bool = False) -> launcher.Finished:
         """Run any command with the run's environment and limits."""
         return launcher.run(
-            words, cwd=folder, env=self.env, log=self.log.path, stop=self.stop, timeout=self.timeout, capture=capture,
+            words,
+            cwd=folder,
+            env=self.env,
+            log=self.log.path,
+            stop=self.stop,
+            timeout=self.timeout,
+            capture=capture,
             limits=self.limits,
-        )  # fmt: skip
+        )
 
     def check_out(self, root: Path) -> bool:
         """Bring everything that DVC tracks into the worktree, from the cache or else from the remote; return whether all is there."""

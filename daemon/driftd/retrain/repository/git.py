@@ -79,7 +79,7 @@ class Git:
         zero = "0" * 40
         lines = ["start", *(f"update {name} {new} {old or zero}" for name, new, old in references), "prepare", "commit"]
         try:
-            self("update-ref", "-m", "driftd: promotion", "--stdin", content="\n".join(lines).encode() + b"\n")  # fmt: skip
+            self("update-ref", "-m", "driftd: promotion", "--stdin", content="\n".join(lines).encode() + b"\n")
         except CommandError as error:
             names = ", ".join(name for name, _, _ in references)
             raise RepositoryError(

@@ -12,10 +12,18 @@ from driftd.journal.files import make_folder, write_file
 from driftd.retrain.repository.git import Git
 
 # Options of a remote that name files, relative to the folder of the settings that they stand in (dvc.config.Config._map_dirs).
-PATHS = frozenset({
-    "url", "gdrive_user_credentials_file", "gdrive_service_account_json_file_path", "credentialpath", "configpath",
-    "keyfile", "cert_path", "key_path",
-})  # fmt: skip
+PATHS = frozenset(
+    {
+        "url",
+        "gdrive_user_credentials_file",
+        "gdrive_service_account_json_file_path",
+        "credentialpath",
+        "configpath",
+        "keyfile",
+        "cert_path",
+        "key_path",
+    }
+)
 
 
 def own_branch(project: str) -> str:
@@ -167,7 +175,9 @@ def _config(path: Path) -> dict[str, Any]:
     try:
         return dict(ConfigObj(str(path), list_values=False, encoding="utf-8"))
     except (OSError, SyntaxError, UnicodeDecodeError) as error:
-        raise RepositoryError(f"{path}: cannot be read: {error}", remedy="correct it; `dvc config --list` shows it") from error  # fmt: skip
+        raise RepositoryError(
+            f"{path}: cannot be read: {error}", remedy="correct it; `dvc config --list` shows it"
+        ) from error
 
 
 def _absolute(section: str, key: str, value: Any, folder: Path) -> Any:

@@ -60,10 +60,16 @@ def promote(ctx: Context) -> None:
         now = journal.clock()
         reference = _reference(ctx, now) if first else references.of_run(journal, run)
         model = tables.models.add(
-            journal, project=run.project, version=names["version"], revision=ctx.results["commit"]["revision"],
-            run_id=run.id, reference_id=reference, scores=ctx.results["reproduce"]["scores"],
-            digest=ctx.results["copy"]["digest"], created_at=now,
-        )  # fmt: skip
+            journal,
+            project=run.project,
+            version=names["version"],
+            revision=ctx.results["commit"]["revision"],
+            run_id=run.id,
+            reference_id=reference,
+            scores=ctx.results["reproduce"]["scores"],
+            digest=ctx.results["copy"]["digest"],
+            created_at=now,
+        )
         assign(ctx, tables.models.get(journal, model), names["number"], cause, now)
         if not first:
             probation.begin(ctx, model, ctx.results["prepare"]["champion"]["id"])
@@ -131,9 +137,14 @@ def assign(ctx: Context, model: Model, number: int, cause: str, at: float) -> in
     """Write who is in production now and ask for the hooks, inside the caller's write."""
     probation.supersede(ctx.journal, ctx.project, f"{model.version} by {cause}")
     assignment = tables.assignments.add(
-        ctx.journal, project=ctx.project, number=number, model_id=model.id, cause=cause, run_id=ctx.run.id or None,
+        ctx.journal,
+        project=ctx.project,
+        number=number,
+        model_id=model.id,
+        cause=cause,
+        run_id=ctx.run.id or None,
         assigned_at=at,
-    )  # fmt: skip
+    )
     queue.add(ctx.journal, ctx.project, assignment, ctx.settings.hooks)
     ctx.journal.emit("model-assigned", project=ctx.project, subject=model.id, version=model.version, cause=cause)
     return assignment
@@ -142,9 +153,15 @@ def assign(ctx: Context, model: Model, number: int, cause: str, at: float) -> in
 def _promoted(ctx: Context, now: float, decision: dict[str, Any] | None, sentence: str) -> None:
     said = (ctx.run.decision or {}).get("approval")
     tables.runs.set(
-        ctx.journal, "id = ?", ctx.run.id, state=RunState.PROMOTED, step=None, error=None, ended_at=now,
+        ctx.journal,
+        "id = ?",
+        ctx.run.id,
+        state=RunState.PROMOTED,
+        step=None,
+        error=None,
+        ended_at=now,
         decision={**decision, **({"approval": said} if said else {})} if decision else None,
-    )  # fmt: skip
+    )
     version = ctx.results["number"]["version"]
     ctx.journal.emit("run-promoted", project=ctx.project, subject=ctx.run.id, version=version, sentence=sentence)
 
@@ -154,9 +171,15 @@ def _reference(ctx: Context, now: float) -> int:
     made: dict[str, Any] = ctx.results["reference"]
     project = ctx.project
     reference = tables.references.add(
-        ctx.journal, project=project, profile=made["profile"], rows=made["rows"], armed=made["armed"],
-        reason=made["reason"], made_of={"dataset": ctx.results["commit"]["revision"]}, created_at=now,
-    )  # fmt: skip
+        ctx.journal,
+        project=project,
+        profile=made["profile"],
+        rows=made["rows"],
+        armed=made["armed"],
+        reason=made["reason"],
+        made_of={"dataset": ctx.results["commit"]["revision"]},
+        created_at=now,
+    )
     detail = tables.projects.get(ctx.journal, project).detail | {"base": ctx.results["prepare"]["branch"]}
     tables.projects.set(
         ctx.journal, "name = ?", project, columns=made["columns"], reference_id=reference, detail=detail

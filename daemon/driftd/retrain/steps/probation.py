@@ -46,9 +46,18 @@ def begin(ctx: Context, model: int, before: int) -> None:
     last = windows[1] if windows else journal.rows(query, ctx.project)[0]["n"]
     now = journal.clock()
     number = tables.probations.add(
-        journal, project=ctx.project, model_id=model, before_id=before, first_window=last + 1, rows=settings.probation.rows,
-        until=now + settings.probation.max_age, state=ProbationState.ON, labelled=0, seen=0, began_at=now,
-    )  # fmt: skip
+        journal,
+        project=ctx.project,
+        model_id=model,
+        before_id=before,
+        first_window=last + 1,
+        rows=settings.probation.rows,
+        until=now + settings.probation.max_age,
+        state=ProbationState.ON,
+        labelled=0,
+        seen=0,
+        began_at=now,
+    )
     journal.emit("probation-began", project=ctx.project, subject=number, rows=settings.probation.rows)
 
 
@@ -76,7 +85,5 @@ def supersede(journal: Journal, project: str, cause: str) -> None:
 
 
 def end(journal: Journal, found: Probation, state: ProbationState, sentence: str) -> None:
-    tables.probations.set(
-        journal, "id = ?", found.id, state=state, sentence=sentence, ended_at=journal.clock()
-    )  # fmt: skip
+    tables.probations.set(journal, "id = ?", found.id, state=state, sentence=sentence, ended_at=journal.clock())
     journal.emit("probation-ended", project=found.project, subject=found.id, outcome=state, sentence=sentence)

@@ -23,7 +23,9 @@ def prepare(ctx: Context) -> dict[str, Any]:
     check_branch(ctx)
     found = champion(ctx.journal, ctx.project)
     if found is None:
-        raise OperationError(f"{ctx.project} has no model in production", remedy="the first model is made by itself; see `driftd status`")  # fmt: skip
+        raise OperationError(
+            f"{ctx.project} has no model in production", remedy="the first model is made by itself; see `driftd status`"
+        )
     assignment, model = found
     branch = ctx.base_branch()
     numbers = [window.number for window in _windows(ctx)]
@@ -189,12 +191,16 @@ def write_batches(ctx: Context, like: str) -> list[dict[str, Any]]:
     for part in batches.parts(there, border):
         made = assembly.write_windows(ctx, part, like)
         if made is not None:
-            written.append({
-                "name": made.name, "rows": made.rows, "unlabelled": made.unlabelled,
-                "windows": [part[0].number, part[-1].number],
-                "gone": [number for number in gone if part[0].number < number < part[-1].number],
-                "new_regime": border is not None and part[0].number >= border,
-            })  # fmt: skip
+            written.append(
+                {
+                    "name": made.name,
+                    "rows": made.rows,
+                    "unlabelled": made.unlabelled,
+                    "windows": [part[0].number, part[-1].number],
+                    "gone": [number for number in gone if part[0].number < number < part[-1].number],
+                    "new_regime": border is not None and part[0].number >= border,
+                }
+            )
     if there and not written:
         _, labels = assembly.columns(ctx)
         raise DataError(

@@ -67,6 +67,8 @@ def test_few_rows_are_looked_at_without_a_warning(rows) -> None:
     """A division by nothing would be printed under the answer of `driftd check`."""
     rng = np.random.default_rng(3)
     texts = [" ".join(rng.choice(["one", "two", "three"], 4)) for _ in range(rows)]
-    few, schema = batch(x=(Kind.NUMERIC, rng.normal(size=rows)), y=(Kind.NUMERIC, rng.normal(size=rows)), text=(Kind.TEXT, texts))  # fmt: skip
+    few, schema = batch(
+        x=(Kind.NUMERIC, rng.normal(size=rows)), y=(Kind.NUMERIC, rng.normal(size=rows)), text=(Kind.TEXT, texts)
+    )
     reference = Reference.build(lambda: [few], schema.columns, DriftSettings(window_rows=100))
     assert reference.unarmed == f"the reference has {rows} rows and needs 100"

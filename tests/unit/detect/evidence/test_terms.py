@@ -103,7 +103,9 @@ def test_terms_reject_no_more_often_than_they_say(quiet) -> None:
     draw, rng = documents(), np.random.default_rng(3)
     profiles = [Profile.of(reference.layout, [draw(rng, 100)]) for _ in range(400)]
     stacked = Profile(*(np.array(each) for each in zip(*(p.counts for p in profiles), strict=True)))
-    base = Profile(*(np.broadcast_to(own, new.shape) for own, new in zip(reference.profile.counts, stacked.counts, strict=True)))  # fmt: skip
+    base = Profile(
+        *(np.broadcast_to(own, new.shape) for own, new in zip(reference.profile.counts, stacked.counts, strict=True))
+    )
     p_values = reference.terms.test(base, stacked, 0.0).p_values
     for level in (0.01, 0.05, 0.2):
         # exact tests of few rows reject less often; three standard errors above the level is no chance
@@ -185,7 +187,9 @@ def test_a_fixed_threshold_of_a_part_leaves_the_words_as_evidence(quiet, part, l
 
 def test_a_threshold_of_the_unseen_share_is_said_to_mean_nothing() -> None:
     found = list(misfits(DriftSettings(thresholds={"text.unseen": {"ks": 0.2}}), DOCUMENTS))
-    assert found == [("columns", "'text.unseen' is tested together with the terms that are known, and takes no fixed threshold")]  # fmt: skip
+    assert found == [
+        ("columns", "'text.unseen' is tested together with the terms that are known, and takes no fixed threshold")
+    ]
 
 
 def test_words_that_change_beside_another_column_are_named_with_it(quiet) -> None:

@@ -55,7 +55,10 @@ def test_rare_values_that_are_as_many_as_before_are_no_part_of_the_change() -> N
 
     def make(rng, rows, share):
         usual = np.where(rng.uniform(size=rows) < share, "a", "b")
-        own = [str(value) if each < 0.55 else f"rare {each}" for value, each in zip(usual, rng.uniform(size=rows), strict=True)]  # fmt: skip
+        own = [
+            str(value) if each < 0.55 else f"rare {each}"
+            for value, each in zip(usual, rng.uniform(size=rows), strict=True)
+        ]
         return batch(own=(Kind.CATEGORICAL, own), other=(Kind.NUMERIC, rng.normal(size=rows)))
 
     onsets = []

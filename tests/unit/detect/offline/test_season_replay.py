@@ -60,9 +60,11 @@ def test_the_second_time_neither_turn_is_an_alarm(stream):
     assert alarms(lines) == [december + WINDOW]
     turns = [(line["turn"], line["year"], line["row"], line.get("against")) for line in lines if "turn" in line]
     assert turns == [
-        ("begin", 2025, december, None), ("end", 2025, december + 14 * WINDOW, None),
-        ("begin", 2026, december + 28 * WINDOW, 2025), ("end", 2026, december + 42 * WINDOW, None),
-    ]  # fmt: skip
+        ("begin", 2025, december, None),
+        ("end", 2025, december + 14 * WINDOW, None),
+        ("begin", 2026, december + 28 * WINDOW, 2025),
+        ("end", 2026, december + 42 * WINDOW, None),
+    ]
     shown = CliRunner().invoke(
         build_app(), ["replay", str(stream), *ARGUMENTS, "--timestamp", "at", "--season", "christmas=12-01..12-31"]
     )
@@ -97,10 +99,15 @@ def test_it_says_what_the_daemon_does(stream, tmp_path):
 
 def test_a_window_is_cut_where_the_season_of_its_rows_changes():
     times = pa.array(
-        [None, *(datetime(2025, 11, 30, 23, minute, tzinfo=UTC) for minute in (0, 59)), None,
-         *(datetime(2025, 12, day, tzinfo=UTC) for day in (1, 31)), datetime(2026, 1, 1, tzinfo=UTC)],
+        [
+            None,
+            *(datetime(2025, 11, 30, 23, minute, tzinfo=UTC) for minute in (0, 59)),
+            None,
+            *(datetime(2025, 12, day, tzinfo=UTC) for day in (1, 31)),
+            datetime(2026, 1, 1, tzinfo=UTC),
+        ],
         pa.timestamp("us", "UTC"),
-    )  # fmt: skip
+    )
     batch = pa.RecordBatch.from_arrays([times], ["at"])
     calendar = Calendar([Season.model_validate(CHRISTMAS)], "at")
     christmas = Occurrence("christmas", 2025)

@@ -22,7 +22,10 @@ def test_every_budget_is_tried_with_every_floor() -> None:
 
     def judge(settings):
         asked.append((settings.false_alarms, settings.min_effect))
-        return [{"armed": True, "drift": settings.false_alarms < 600, "row_end": 1100}, {"armed": False, "drift": False, "row_end": 1200}]  # fmt: skip
+        return [
+            {"armed": True, "drift": settings.false_alarms < 600, "row_end": 1100},
+            {"armed": False, "drift": False, "row_end": 1200},
+        ]
 
     found = list(tune(judge, SETTINGS, [1000], budgets=(500, 5000), floors=(0.0, 0.1)))
     assert asked == [(500, 0.0), (5000, 0.0), (500, 0.1), (5000, 0.1)]

@@ -123,9 +123,15 @@ def test_entities_are_labels_of_their_text(tmp_path):
     files = Files(
         tmp_path, [texts(tmp_path / "1.jsonl", [{"text": "one two"}, {"text": "three"}])], TEXTS, ("entities",)
     )
-    files.join(texts(tmp_path / "new.jsonl", [
-        {"text": "one two", "spans": [{"start": 0, "end": 3, "label": "N"}]}, {"text": "three", "spans": []},
-    ]))  # fmt: skip
+    files.join(
+        texts(
+            tmp_path / "new.jsonl",
+            [
+                {"text": "one two", "spans": [{"start": 0, "end": 3, "label": "N"}]},
+                {"text": "three", "spans": []},
+            ],
+        )
+    )
     assert files.labelled == 2
     assert values(files.spans[1], TEXTS, "entities") == [[{"start": 0, "end": 3, "label": "N"}], []]
 

@@ -13,9 +13,17 @@ from driftd.projects.scheduling import gates
 
 SETTINGS = Retrain(cooldown=100.0, max_per_day=2)
 OPEN = gates.Facts(
-    now=1_000_000.0, rows=500, needed=200, labelled=None, labels_needed=0, paused=False, broken=False, ended=(),
-    started=(), failures=0,
-)  # fmt: skip
+    now=1_000_000.0,
+    rows=500,
+    needed=200,
+    labelled=None,
+    labels_needed=0,
+    paused=False,
+    broken=False,
+    ended=(),
+    started=(),
+    failures=0,
+)
 
 
 def test_a_run_starts_where_nothing_holds_it():

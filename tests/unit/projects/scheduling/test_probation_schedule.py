@@ -40,9 +40,15 @@ def decided(lower, gain, rows=200, *, last=False, better="higher"):
     turned = -1 if better == "lower" else 1
     bounds = sorted((turned * lower, turned * (2 * gain - lower)))
     compared = {
-        "difference": turned * gain, "lower": bounds[0], "upper": bounds[1], "confidence": 0.97,
-        "rows": {"shared": rows}, "bounds": {}, "by_label": {}, "by_regime": {},
-    }  # fmt: skip
+        "difference": turned * gain,
+        "lower": bounds[0],
+        "upper": bounds[1],
+        "confidence": 0.97,
+        "rows": {"shared": rows},
+        "bounds": {},
+        "by_label": {},
+        "by_regime": {},
+    }
     new, before = {METRIC: 0.5}, {METRIC: 0.5 + turned * gain}
     return probation(settings, new, before, compared, 0, ("v2.0.0", "v1.0.0"), last=last)
 
@@ -102,9 +108,18 @@ def test_a_look_that_was_called_off_is_none_that_failed(tmp_path, state, failed)
             kinds.journal, project=kinds.name, version="v2.0.0", revision="0", scores={}, digest="0", created_at=1.0
         )
         found = tables.probations.add(
-            kinds.journal, project=kinds.name, model_id=model, before_id=model, first_window=1, rows=100, until=2.0,
-            state=ProbationState.ON, labelled=0, seen=0, began_at=1.0,
-        )  # fmt: skip
+            kinds.journal,
+            project=kinds.name,
+            model_id=model,
+            before_id=model,
+            first_window=1,
+            rows=100,
+            until=2.0,
+            state=ProbationState.ON,
+            labelled=0,
+            seen=0,
+            began_at=1.0,
+        )
         run = kinds.start("probation", probation=found)
         tables.runs.set(kinds.journal, "id = ?", run, state=state, error="as a person said", ended_at=1000.0)
         tables.projects.set(kinds.journal, "name = ?", kinds.name, columns=[])

@@ -24,9 +24,16 @@ def test_an_incident_that_moved_left_the_reference_of_its_newest_alarm(tmp_path)
         verdict = {"alarm": True, "columns": [{"name": "x", "drift": True, "effect": 0.3}]}
         for window, reference in ((4, first), (9, second)):
             tables.windows.add(
-                journal, project="p", number=window, spans=[], rows=1, closed_at=1.0, closed_by="rows",
-                state=WindowState.JUDGED, reference_id=reference,
-            )  # fmt: skip
+                journal,
+                project="p",
+                number=window,
+                spans=[],
+                rows=1,
+                closed_at=1.0,
+                closed_by="rows",
+                state=WindowState.JUDGED,
+                reference_id=reference,
+            )
             number = lifecycle.alarm(journal, "p", "drift", window, window, verdict, reference)
             found = tables.incidents.get(journal, number)
             assert found.reference_id == first  # what a dismissal brings back

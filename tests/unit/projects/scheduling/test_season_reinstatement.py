@@ -15,18 +15,31 @@ def kinds(tmp_path):
     with kinds.journal.write():
         usual, of_season = (
             tables.models.add(
-                kinds.journal, project=kinds.name, version=f"v{number}.0.0", revision="0", scores={}, digest="0",
+                kinds.journal,
+                project=kinds.name,
+                version=f"v{number}.0.0",
+                revision="0",
+                scores={},
+                digest="0",
                 created_at=1.0,
             )
             for number in (1, 2)
-        )  # fmt: skip
+        )
         tables.assignments.add(
             kinds.journal, project=kinds.name, number=1, model_id=of_season, cause="promotion", assigned_at=1.0
         )
         tables.seasons.add(
-            kinds.journal, project=kinds.name, name="christmas", year=2025, first_window=3, last_window=9,
-            before_id=usual, champion_id=of_season, began_at=1.0, ended_at=2.0,
-        )  # fmt: skip
+            kinds.journal,
+            project=kinds.name,
+            name="christmas",
+            year=2025,
+            first_window=3,
+            last_window=9,
+            before_id=usual,
+            champion_id=of_season,
+            began_at=1.0,
+            ended_at=2.0,
+        )
     yield kinds
     kinds.journal.close()
 

@@ -29,7 +29,11 @@ class Rows:
         self.base = write_rows(folder / "data" / "first.csv", "ab", each=50)
         old = write_rows(folder / "batches" / BATCH, "abc", start=1000, each=20)
         new = write_rows(folder / "batches" / "driftd-000003-000003-fedcba987654.csv", "cd", start=2000, each=20)
-        self.parts = [Part("first.csv", str(self.base), new=False), Part(BATCH, str(old), new=False), Part(new.name, str(new), new=True)]  # fmt: skip
+        self.parts = [
+            Part("first.csv", str(self.base), new=False),
+            Part(BATCH, str(old), new=False),
+            Part(new.name, str(new), new=True),
+        ]
 
     def select(self, rule, parts=None):
         return select(parts or self.parts, choice(rule), SCHEMA, ("label",), self.folder / "out")
@@ -48,9 +52,14 @@ def test_all_are_the_parts_themselves(rows):
 
 @pytest.mark.parametrize(
     ("rule", "counts"),
-    [("last 30 rows", [30]), ("last 40 rows", [40]), ("last 70 rows", [30, 40]), ("last 150 rows", [50, 60, 40]),
-     ("last 900 rows", [100, 60, 40])],
-)  # fmt: skip
+    [
+        ("last 30 rows", [30]),
+        ("last 40 rows", [40]),
+        ("last 70 rows", [30, 40]),
+        ("last 150 rows", [50, 60, 40]),
+        ("last 900 rows", [100, 60, 40]),
+    ],
+)
 def test_the_last_rows_are_those_that_came_last(rows, rule, counts):
     chosen = rows.select(rule)
     assert [each.rows for each in chosen] == counts
@@ -111,7 +120,10 @@ def test_a_sample_has_its_share_of_test_rows(rows):
 def test_a_dataset_of_one_file_is_written_anew_in_its_own_form(rows):
     parts = [Part("first.csv", str(rows.base), new=False), *rows.parts[1:]]
     chosen = rewrite(str(rows.base), parts, choice("last 70 rows"), SCHEMA, ("label",))
-    assert [(each.name, each.part, each.rows) for each in chosen] == [("first.csv", BATCH, 30), ("first.csv", parts[2].name, 40)]  # fmt: skip
+    assert [(each.name, each.part, each.rows) for each in chosen] == [
+        ("first.csv", BATCH, 30),
+        ("first.csv", parts[2].name, 40),
+    ]
     assert len(numbers(rows.base)) == 70
     assert rows.base.read_text().startswith("n,kind,label\n")
 

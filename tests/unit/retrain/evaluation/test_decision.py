@@ -13,10 +13,17 @@ def settings(**values) -> Promote:
 
 def compared(champion=0.5, candidate=0.6, lower=0.05, **values):
     return {
-        "champion": champion, "candidate": candidate, "difference": candidate - champion, "lower": lower, "upper": 0.2,
-        "confidence": 0.95, "rows": {"shared": 100, "champion": 100, "candidate": 110}, "by_label": {}, "by_regime": {},
+        "champion": champion,
+        "candidate": candidate,
+        "difference": candidate - champion,
+        "lower": lower,
+        "upper": 0.2,
+        "confidence": 0.95,
+        "rows": {"shared": 100, "champion": 100, "candidate": 110},
+        "by_label": {},
+        "by_regime": {},
         "bounds": {"champion": [0.4, 0.6], "candidate": [0.5, 0.7], "difference": [lower, 0.2]},
-    } | values  # fmt: skip
+    } | values
 
 
 @pytest.mark.parametrize(

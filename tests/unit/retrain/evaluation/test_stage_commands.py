@@ -20,9 +20,12 @@ def root(tmp_path):
     root.mkdir()
     written = {
         "train": {"cmd": TRAIN, "wdir": "src", "outs": ["model", "../where"]},
-        "each": {"foreach": ["a"], "do": {"cmd": "cat model", "wdir": "src", "deps": ["model"], "outs": ["${item}.txt"]}},
+        "each": {
+            "foreach": ["a"],
+            "do": {"cmd": "cat model", "wdir": "src", "deps": ["model"], "outs": ["${item}.txt"]},
+        },
         "plain": {"cmd": ["echo one >first", "test -e first"], "deps": ["where"], "outs": ["first"]},
-    }  # fmt: skip
+    }
     locked = {
         "plain": {"cmd": written["plain"]["cmd"], "deps": [{"path": "where"}], "outs": [{"path": "first"}]},
         "each@a": {"cmd": "cat model", "deps": [{"path": "model"}], "outs": [{"path": "a.txt"}]},

@@ -53,9 +53,15 @@ def await_file(path: Path) -> int:
 def run(tmp_path, *words, stop=None, timeout=30.0, **options):
     env = {"PATH": os.environ["PATH"], launcher.ROOT: str(tmp_path)}
     return launcher.run(
-        words, cwd=tmp_path, env=env, log=tmp_path / "log", stop=stop or threading.Event(), timeout=timeout, grace=0.3,
+        words,
+        cwd=tmp_path,
+        env=env,
+        log=tmp_path / "log",
+        stop=stop or threading.Event(),
+        timeout=timeout,
+        grace=0.3,
         **options,
-    )  # fmt: skip
+    )
 
 
 def test_output_goes_to_the_log_and_captured_output_comes_back(tmp_path):
@@ -104,12 +110,12 @@ def test_nothing_is_left_when_the_daemon_is_killed(tmp_path, escape):
     daemon = f"""
 import threading
 from pathlib import Path
-from driftd.retrain import processes
-from driftd.retrain.limits import Limits
-from driftd.retrain.output import HEAD, TAIL
+from driftd.retrain.process import launcher
+from driftd.retrain.process.limits import Limits
+from driftd.retrain.process.output import HEAD, TAIL
 words = ["sh", "-c", "{escape} naked; sleep 600"]
 here = Path({str(tmp_path)!r})
-processes.run(words, cwd=here, env={{}}, log=here / "log", stop=threading.Event(), timeout=99, grace=0.3)
+launcher.run(words, cwd=here, env={{}}, log=here / "log", stop=threading.Event(), timeout=99, grace=0.3)
 """
     daemon = subprocess.Popen([sys.executable, "-c", daemon])
     pid = await_file(tmp_path / "pid")

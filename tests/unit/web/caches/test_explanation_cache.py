@@ -43,16 +43,32 @@ def alarmed(tmp_path):
         )
         tables.projects.set(journal, "name = 'p'", reference_id=known)
         file = tables.files.add(
-            journal, project="p", name="rows.csv", location=bytes(rows), sha256="0", size=1, mtime_ns=1,
-            state="admitted", rows=2 * ROWS, arrived_at=1.0,
-        )  # fmt: skip
+            journal,
+            project="p",
+            name="rows.csv",
+            location=bytes(rows),
+            sha256="0",
+            size=1,
+            mtime_ns=1,
+            state="admitted",
+            rows=2 * ROWS,
+            arrived_at=1.0,
+        )
         for number, batch in enumerate(batches, 1):
             (layout.windows / str(number)).write_bytes(Profile.of(reference.layout, [batch]).to_bytes())
             tables.windows.add(
-                journal, project="p", number=number, spans=[(file, ROWS * (number - 1), ROWS)], rows=ROWS,
-                closed_at=1.0, closed_by="rows", state="judged", reference_id=known, profile=str(number),
+                journal,
+                project="p",
+                number=number,
+                spans=[(file, ROWS * (number - 1), ROWS)],
+                rows=ROWS,
+                closed_at=1.0,
+                closed_by="rows",
+                state="judged",
+                reference_id=known,
+                profile=str(number),
                 verdict=VERDICT,
-            )  # fmt: skip
+            )
         incident = lifecycle.alarm(journal, "p", "drift", 2, 2, VERDICT, known)
     yield journal, incident
     journal.close()
