@@ -47,7 +47,7 @@ def new_regime(kinds):
             armed=True,
             created_at=kinds.clock(),
         )
-        tables.projects.set(kinds.journal, "name = ?", kinds.name, reference_id=number)
+        tables.projects.update(kinds.journal, kinds.name, reference_id=number)
     return old.id
 
 

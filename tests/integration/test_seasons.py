@@ -298,7 +298,7 @@ def test_a_rise_of_errors_that_is_older_than_the_season_takes_no_window_of_befor
 
 def ended(years, incident, state):
     with years.journal.write():
-        tables.incidents.set(years.journal, "id = ?", incident.id, state=IncidentState.RUNNING)
+        tables.incidents.update(years.journal, incident.id, state=IncidentState.RUNNING)
         run = tables.runs.add(
             years.journal,
             project="p",

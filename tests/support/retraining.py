@@ -84,7 +84,7 @@ class Retraining:
         with kinds.journal.write():
             for file in tables.files.all(kinds.journal):
                 moved = folder / os.fsdecode(file.location).removeprefix(f"{made}/")
-                tables.files.set(kinds.journal, "id = ?", file.id, location=os.fsencode(moved))
+                tables.files.update(kinds.journal, file.id, location=os.fsencode(moved))
         return kinds
 
     def arrive(self, number: int, kinds: str, *, each: int = 20) -> None:

@@ -138,7 +138,7 @@ class Teller:
             reason=reason,
             created_at=self.later(1),
         )
-        tables.projects.set(self.journal, "name = ?", self.project, reference_id=made)
+        tables.projects.update(self.journal, self.project, reference_id=made)
         return made
 
     def incident(self, kind: str, summary: str, **values: Any) -> int:
@@ -149,7 +149,7 @@ class Teller:
 
     def close(self, incident: int, resolution: str) -> None:
         values = {"state": "closed", "resolution": resolution, "closed_at": self.later(1)}
-        tables.incidents.set(self.journal, "id = ?", incident, **values)
+        tables.incidents.update(self.journal, incident, **values)
 
     def run(self, cause: str, state: str, steps: dict[str, tuple[float, Any]], **values: Any) -> Run:
         began = self.later(1)
@@ -161,7 +161,7 @@ class Teller:
             ended = None if result is None else self.later(seconds)
             tables.steps.add(self.journal, run_id=run, name=name, started_at=at, ended_at=ended, result=result)
         if state not in ("running", "waiting"):
-            tables.runs.set(self.journal, "id = ?", run, ended_at=self.later(0.1))
+            tables.runs.update(self.journal, run, ended_at=self.later(0.1))
         return tables.runs.get(self.journal, run)
 
     def model(self, version: str, run: Run | None, cause: str, **scores: Any) -> int:
@@ -181,7 +181,7 @@ class Teller:
 
     def scored(self, window: int, loss: float) -> None:
         """Let the champion have been scored on a window, or with 0 on what it was accepted with."""
-        last = tables.assignments.first(self.journal, "project = ?", self.project, order="id DESC")
+        last = tables.assignments.newest(self.journal, self.project)
         verdict = judged(12.0, columns=[]) | {
             "decay": {"before": 0.028, "now": loss, "rows": 96, "effect": 0.02, "alarm": False}
         }
@@ -198,7 +198,7 @@ class Teller:
         )
 
     def hook(self, position: int, kind: str, title: str, state: str, error: str | None = None) -> None:
-        last = tables.assignments.first(self.journal, "project = ?", self.project, order="id DESC")
+        last = tables.assignments.newest(self.journal, self.project)
         tables.hooks.add(
             self.journal,
             project=self.project,
@@ -300,7 +300,7 @@ def invoices(tell: Teller) -> None:
         ],
     }
     tell.run("drift", "kept", answered([(1, 14, "new")]), incident_id=incident, decision=kept)
-    tables.incidents.set(tell.journal, "id = ?", incident, state="unresolved", retry_rows=400)
+    tables.incidents.update(tell.journal, incident, state="unresolved", retry_rows=400)
     assert schema
 
 
@@ -317,7 +317,7 @@ def counts(journal: Journal, layout: Layout) -> None:
         (folder / name).write_bytes(content)
     with journal.write():
         found = tables.references.first(journal, "project = ?", layout.project)
-        tables.references.set(journal, "id = ?", found.id, profile="1.reference")
+        tables.references.update(journal, found.id, profile="1.reference")
         tables.windows.set(
             journal, "project = ? AND number = 13", layout.project, profile="13.profile", reference_id=found.id
         )
@@ -353,7 +353,7 @@ def orders(tell: Teller) -> None:
     guards = [guard("scores.json:StreetName.f", 0.95, 0.90, holds=False), guard("scores.json:ZipCode.f", 0.93, 0.999)]
     waiting = decision(guards=guards)
     tell.run("drift", "waiting", answered([(1, 9, "new")]), incident_id=incident, decision=waiting, step="decide")
-    tables.incidents.set(tell.journal, "id = ?", incident, state="running")
+    tables.incidents.update(tell.journal, incident, state="running")
     tell.assign(model, "rollback")
 
 
@@ -389,7 +389,7 @@ def opened(tell: Teller, file: int, summary: str, columns: list[dict[str, Any]])
     number = tell.window(file, 2.3e14, alarm=True, warn=True, columns=columns)
     detail = {"verdict": judged(2.3e14, alarm=True, warn=True, columns=columns), "alarms": [number]}
     detail["pattern"] = {"kind": "sudden", "onset_window": number, "regime": None}
-    tables.projects.set(tell.journal, "name = ?", tell.project, reference_id=None)
+    tables.projects.update(tell.journal, tell.project, reference_id=None)
     return tell.incident("drift", summary, detail=detail, window=number, onset_window=number)
 
 

@@ -163,4 +163,4 @@ class Years:
                 reason=built.reason,
                 created_at=self.now,
             )
-            tables.projects.set(self.journal, "name = ?", self.name, reference_id=reference)
+            tables.projects.update(self.journal, self.name, reference_id=reference)

@@ -18,7 +18,7 @@ def broke(journal: Journal, project: str, window: int, verdict: dict[str, Any]) 
     found = opened(journal, project)
     if found is not None:
         detail = {**found.detail, "windows": found.detail["windows"] + 1}
-        tables.incidents.set(journal, "id = ?", found.id, detail=detail, window=window, summary=summary)
+        tables.incidents.update(journal, found.id, detail=detail, window=window, summary=summary)
         return
     incident_id = tables.incidents.add(
         journal,
@@ -55,4 +55,4 @@ def accept(journal: Journal, incident: Incident) -> None:
     )
     first = max(incident.onset_window or 0, season_references.began(journal, incident.project))
     detail = {**tables.projects.get(journal, incident.project).detail, "collecting": {"from": first}}
-    tables.projects.set(journal, "name = ?", incident.project, reference_id=None, detail=detail)
+    tables.projects.update(journal, incident.project, reference_id=None, detail=detail)

@@ -27,7 +27,7 @@ def heard(journal: Journal, project: str, alert: dict[str, Any]) -> str:
     if found is None:
         return f"incident {lifecycle.ask(journal, project, 'alert', alert['summary'], {'alerts': [alert]})}"
     others = [each for each in found.detail.get("alerts", []) if not _is(each, key)]
-    tables.incidents.set(journal, "id = ?", found.id, detail={**found.detail, "alerts": [*others, alert]})
+    tables.incidents.update(journal, found.id, detail={**found.detail, "alerts": [*others, alert]})
     return f"joins incident {found.id}"
 
 
@@ -36,7 +36,7 @@ def _resolved(journal: Journal, holder: Incident | None, key: tuple[str, str]) -
     if holder is None or holder.state is IncidentState.CLOSED:
         return "no incident waits for it"
     alerts = [{**each, "firing": each["firing"] and not _is(each, key)} for each in holder.detail["alerts"]]
-    tables.incidents.set(journal, "id = ?", holder.id, detail={**holder.detail, "alerts": alerts})
+    tables.incidents.update(journal, holder.id, detail={**holder.detail, "alerts": alerts})
     if holder.kind != "alert" or holder.state is IncidentState.RUNNING or any(each["firing"] for each in alerts):
         return f"noted with incident {holder.id}"
     lifecycle.close(journal, tables.incidents.get(journal, holder.id), "recovery")

@@ -43,7 +43,7 @@ def alarm(
     if window >= turned:
         onset = max(onset, turned)
     collect = {**tables.projects.get(journal, project).detail, "collecting": {"from": max(onset, turned)}}
-    tables.projects.set(journal, "name = ?", project, reference_id=None, detail=collect)
+    tables.projects.update(journal, project, reference_id=None, detail=collect)
     summary = summarise(verdict)
     found = drifting(journal, project)
     if found is None:
@@ -66,9 +66,8 @@ def alarm(
     detail = {**found.detail, "verdict": verdict, "alarms": [*found.detail.get("alarms", []), window]}
     detail.pop("pattern", None)  # it was the first alarm's
     state = found.state if found.state is IncidentState.RUNNING else IncidentState.OPEN
-    tables.incidents.set(
+    tables.incidents.update(
         journal,
-        "id = ?",
         found.id,
         kind=leading(kind, found.kind),
         state=state,
@@ -95,7 +94,7 @@ def harmed(journal: Journal, project: str, window: int, onset: int, verdict: dic
         reference = tables.projects.get(journal, project).reference_id
         return alarm(journal, project, "score", window, onset, verdict, reference)
     detail = {**found.detail, "decay": verdict["decay"], "harmed": window}
-    tables.incidents.set(journal, "id = ?", found.id, detail=detail)
+    tables.incidents.update(journal, found.id, detail=detail)
     journal.emit(
         "incident-moved", project=project, subject=found.id, window=window, onset=onset, summary=summarise(verdict)
     )
@@ -112,14 +111,14 @@ def kind_of(change: str, verdict: dict[str, Any], labels: Sequence[str]) -> str:
 def explain(journal: Journal, incident: Incident, pattern: dict[str, Any]) -> None:
     """Keep what kind of change an incident was, and since when."""
     detail = {**tables.incidents.get(journal, incident.id).detail, "pattern": pattern}
-    tables.incidents.set(journal, "id = ?", incident.id, detail=detail)
+    tables.incidents.update(journal, incident.id, detail=detail)
     journal.emit("incident-explained", project=incident.project, subject=incident.id, **pattern)
 
 
 def wants_labels(journal: Journal, incident_id: int, found: dict[str, Any]) -> None:
     """Remember which rows are most worth a label, and when that was chosen; the rows themselves are in the file."""
     incident = tables.incidents.get(journal, incident_id)
-    tables.incidents.set(journal, "id = ?", incident_id, detail={**incident.detail, "to_label": found})
+    tables.incidents.update(journal, incident_id, detail={**incident.detail, "to_label": found})
     journal.emit("labels-wanted", project=incident.project, subject=incident_id, file=found["file"], rows=found["rows"])
 
 
@@ -141,17 +140,17 @@ def summarise(verdict: dict[str, Any]) -> str:
 def watch(journal: Journal, project: str, reference_id: int) -> None:
     """Judge the next windows against a reference; a champion without a reference of its own is bound to it."""
     detail = {k: v for k, v in tables.projects.get(journal, project).detail.items() if k != "collecting"}
-    tables.projects.set(journal, "name = ?", project, reference_id=reference_id, detail=detail)
+    tables.projects.update(journal, project, reference_id=reference_id, detail=detail)
     _bind(journal, project, reference_id)
 
 
 def _bind(journal: Journal, project: str, reference_id: int) -> None:
-    champion = tables.assignments.first(journal, "project = ?", project, order="number DESC")
+    champion = tables.assignments.newest(journal, project, by="number")
     model = tables.models.get(journal, champion.model_id) if champion else None
     if model is None or model.reference_id is not None:
         return
     if model.run_id is None or references.known(journal, reference_id, tables.runs.get(journal, model.run_id)):
-        tables.models.set(journal, "id = ?", model.id, reference_id=reference_id)
+        tables.models.update(journal, model.id, reference_id=reference_id)
 
 
 def watch_again(journal: Journal, project: str, reference_id: int, incident: Incident) -> None:
@@ -171,7 +170,7 @@ def request_run(journal: Journal, project: str, by: str) -> int:
     """Open an incident because a person asked for a run, or hurry the one that is open."""
     found = drifting(journal, project)
     if found is not None:
-        tables.incidents.set(journal, "id = ?", found.id, detail={**found.detail, "hurried_by": by})
+        tables.incidents.update(journal, found.id, detail={**found.detail, "hurried_by": by})
         return found.id
     return ask(journal, project, "request", f"{by} asked for a run", {"hurried_by": by})
 
@@ -202,7 +201,7 @@ def settle(journal: Journal, run: Run, regime_rows: int) -> None:
     if decided and run.plan.get("alarm", incident.window) != incident.window:
         if run.state is RunState.PROMOTED:  # what the first alarm left is no champion's any more
             left = references.left(journal, incident)
-            tables.incidents.set(journal, "id = ?", incident.id, reference_id=left)
+            tables.incidents.update(journal, incident.id, reference_id=left)
         _wait(journal, run, incident, IncidentState.OPEN, None)  # the run knew nothing of a regime that has begun since
     elif run.cause == "recall":
         _recalled(journal, run, incident)
@@ -213,7 +212,7 @@ def settle(journal: Journal, run: Run, regime_rows: int) -> None:
 def _recalled(journal: Journal, run: Run, incident: Incident) -> None:
     """Bring the reference of the earlier champion back, or leave the incident to the training that follows."""
     if run.state is not RunState.PROMOTED:
-        tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.OPEN)
+        tables.incidents.update(journal, incident.id, state=IncidentState.OPEN)
         return
     close(journal, incident, "promotion")
     if reference := tables.models.get(journal, run.plan["recall"]).reference_id:
@@ -241,14 +240,14 @@ def _wait(journal: Journal, run: Run, incident: Incident, state: IncidentState, 
     if run.cause != "recall":
         detail = {name: value for name, value in detail.items() if name != "hurried_by"}
         detail["failures"] = detail.get("failures", 0) + 1 if run.state is RunState.FAILED else 0
-    tables.incidents.set(journal, "id = ?", incident.id, state=state, retry_rows=retry_rows, detail=detail)
+    tables.incidents.update(journal, incident.id, state=state, retry_rows=retry_rows, detail=detail)
     journal.emit("incident-unresolved", project=run.project, subject=incident.id, run=run.id, retry_rows=retry_rows)
 
 
 def close(journal: Journal, incident: Incident, resolution: str) -> None:
     """End an incident."""
-    tables.incidents.set(
-        journal, "id = ?", incident.id, state=IncidentState.CLOSED, resolution=resolution, closed_at=journal.clock()
+    tables.incidents.update(
+        journal, incident.id, state=IncidentState.CLOSED, resolution=resolution, closed_at=journal.clock()
     )
     journal.emit("incident-closed", project=incident.project, subject=incident.id, resolution=resolution)
 

@@ -21,7 +21,7 @@ def add(journal: Journal, file: File, reason: str) -> None:
     if incident is not None:
         files = incident.detail["files"]
         detail = {"files": [*files, entry] if len(files) < NAMED else files, "count": incident.detail["count"] + 1}
-        tables.incidents.set(journal, "id = ?", incident.id, detail=detail)
+        tables.incidents.update(journal, incident.id, detail=detail)
         return
     incident_id = tables.incidents.add(
         journal,
@@ -43,8 +43,8 @@ def recover(journal: Journal, project: str) -> None:
     first = incident.detail["files"][0]["file"]
     if tables.files.first(journal, "project = ? AND state = ? AND id >= ?", project, FileState.QUARANTINED, first):
         return
-    tables.incidents.set(
-        journal, "id = ?", incident.id, state=IncidentState.CLOSED, resolution="recovery", closed_at=journal.clock()
+    tables.incidents.update(
+        journal, incident.id, state=IncidentState.CLOSED, resolution="recovery", closed_at=journal.clock()
     )
     journal.emit("incident-closed", project=project, subject=incident.id, resolution="recovery")
 

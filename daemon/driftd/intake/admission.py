@@ -125,7 +125,7 @@ class Admission:
 
     def _came(self, changed: float, now: float) -> float:
         """Return when a file came: when it was last changed, if that is since driftd last looked; else now. Time does not go back."""
-        before = tables.files.first(self._journal, "project = ?", self._name, order="id DESC")
+        before = tables.files.newest(self._journal, self._name)
         if self.looked is None:
             self.looked = before.arrived_at if before else 0.0
         came = changed if self.looked <= changed <= now else now
@@ -139,12 +139,12 @@ class Admission:
             self._journal, "project = ? AND location = ?", self._name, file.path, order="id DESC"
         )
         if before is not None and before.sha256 == content.sha256 and before.mtime_ns != AFRESH:
-            tables.files.set(self._journal, "id = ?", before.id, size=content.size, mtime_ns=content.mtime_ns)
+            tables.files.update(self._journal, before.id, size=content.size, mtime_ns=content.mtime_ns)
             return None  # touched, not changed
         again = self.arrive(file.path, name, content)
         if before is not None and before.state is FileState.QUARANTINED:  # what was refused is not there any more
             reason = f"it was changed, and came again as file {again.id}"
-            tables.files.set(self._journal, "id = ?", before.id, state=FileState.DROPPED, reason=reason, remedy=None)
+            tables.files.update(self._journal, before.id, state=FileState.DROPPED, reason=reason, remedy=None)
             self._emit("file-dropped", before, reason=reason)
         return again
 
@@ -259,7 +259,7 @@ class Admission:
         if outcome.state is FileState.DROPPED:
             self._drop(row, outcome.reason or "", where)
         elif outcome.state is FileState.DUPLICATE or self._is_duplicate(row):
-            tables.files.set(self._journal, "id = ?", row.id, state=FileState.DUPLICATE, location=where)
+            tables.files.update(self._journal, row.id, state=FileState.DUPLICATE, location=where)
             self._emit("file-duplicate", row)
         elif outcome.error is not None:
             self._quarantine(row, where, outcome.reason or "", outcome.error)
@@ -273,9 +273,8 @@ class Admission:
             state = FileState.EMPTY
         labelled = state is FileState.ADMITTED and report.unlabelled < report.rows
         look = state is FileState.LABELS or (labelled and may_join(self._journal, self._settings.source, row, now))
-        tables.files.set(
+        tables.files.update(
             self._journal,
-            "id = ?",
             row.id,
             state=state,
             location=where,
@@ -302,9 +301,8 @@ class Admission:
             self._emit("extra-columns", row, columns=extra)
 
     def _quarantine(self, row: File, where: bytes, reason: str, error: DataError) -> None:
-        tables.files.set(
+        tables.files.update(
             self._journal,
-            "id = ?",
             row.id,
             state=FileState.QUARANTINED,
             location=where,
@@ -316,9 +314,8 @@ class Admission:
             schema_mismatch.add(self._journal, row, reason)
 
     def _drop(self, row: File, reason: str, where: bytes | None = None) -> None:
-        tables.files.set(
+        tables.files.update(
             self._journal,
-            "id = ?",
             row.id,
             state=FileState.DROPPED,
             reason=reason,

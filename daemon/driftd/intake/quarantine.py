@@ -36,8 +36,8 @@ def retry(intake: Intake, file_id: int) -> str:
     journal = intake.journal
     with journal.write():
         again = intake.admission.arrive(file.location, file.name, content)
-        tables.files.set(
-            journal, "id = ?", file.id, state=FileState.DROPPED, reason=f"tried again as file {again.id}", remedy=None
+        tables.files.update(
+            journal, file.id, state=FileState.DROPPED, reason=f"tried again as file {again.id}", remedy=None
         )
         journal.emit("file-retried", project=file.project, subject=file.id, file=file.name, again=again.id)
     return f"{file.name} is tried again as file {again.id}"
@@ -53,7 +53,7 @@ def drop(intake: Intake, file_id: int) -> str:
         sync_folder(path.parent)
     journal = intake.journal
     with journal.write():
-        tables.files.set(journal, "id = ?", file.id, state=FileState.DROPPED, reason="a person dropped it", remedy=None)
+        tables.files.update(journal, file.id, state=FileState.DROPPED, reason="a person dropped it", remedy=None)
         journal.emit(
             "file-dropped", project=file.project, subject=file.id, file=file.name, reason="a person dropped it"
         )

@@ -173,7 +173,7 @@ class Intake:
 
     def _say_ignored(self, odd: list[Oddity]) -> None:
         """Say once what is not let in, and forget it when it is gone."""
-        said = {row.location: row for row in tables.ignored.all(self.journal, "project = ?", self.name)}
+        said = {row.location: row for row in tables.ignored.of(self.journal, self.name)}
         new = [each for each in odd if each.path not in said or said[each.path].reason != each.reason]
         gone = said.keys() - {each.path for each in odd}
         if not new and not gone:

@@ -113,6 +113,6 @@ def _close(journal: Journal, name: str, ready: list[tuple[Cut, str]]) -> int:
                 state=WindowState.CLOSED,
             )
             for file_id, first, rows in cut.spans:
-                tables.files.set(journal, "id = ?", file_id, windowed=first + rows)
+                tables.files.update(journal, file_id, windowed=first + rows)
             journal.emit("window-closed", project=name, subject=window_id, window=number, rows=cut.rows, closed_by=by)
     return len(ready)

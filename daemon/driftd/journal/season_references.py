@@ -39,7 +39,7 @@ def reference_of(journal: Journal, project: str, window: int | None) -> int | No
 
 def began(journal: Journal, project: str) -> int:
     """Return the window with which the season that is on began, or the time since the last one."""
-    newest = tables.seasons.first(journal, "project = ?", project, order="id DESC")
+    newest = tables.seasons.newest(journal, project)
     if newest is None:
         return 1
     return newest.first_window if newest.last_window is None else newest.last_window + 1
@@ -56,5 +56,5 @@ def set_aside(journal: Journal, project: str, reference_id: int, window: int | N
         return then.last_window is not None
     if now is None:
         return False
-    tables.seasons.set(journal, "id = ?", now.id, usual_id=reference_id)
+    tables.seasons.update(journal, now.id, usual_id=reference_id)
     return now.reference_id is not None

@@ -22,6 +22,14 @@ class Table(Generic[R]):
         self._json = {f.name for f in self._fields if not _is_plain(f.type)}
         self._bools = {f.name for f in self._fields if f.type is bool}
 
+    def of(self, journal: Journal, project: str, order: str = "rowid") -> list[R]:
+        """Return all rows of a project."""
+        return self.all(journal, "project = ?", project, order=order)
+
+    def newest(self, journal: Journal, project: str, by: str = "id") -> R | None:
+        """Return the row of a project that has the largest value of a column."""
+        return self.first(journal, "project = ?", project, order=f"{by} DESC")
+
     def all(self, journal: Journal, where: str = "1", *values: object, order: str = "rowid") -> list[R]:
         query = f"SELECT {', '.join(f.name for f in self._fields)} FROM {self.name} WHERE {where} ORDER BY {order}"
         return [self._record(row) for row in journal.rows(query, *values)]
@@ -45,6 +53,10 @@ class Table(Generic[R]):
         names = ", ".join(values)
         marks = ", ".join("?" * len(values))
         return journal.run(f"INSERT INTO {self.name} ({names}) VALUES ({marks})", *self._bound(values))
+
+    def update(self, journal: Journal, key: int | str, **values: object) -> None:
+        """Change the row of a key."""
+        self.set(journal, f"{self._fields[0].name} = ?", key, **values)
 
     def set(self, journal: Journal, where: str, *keys: object, **values: object) -> None:
         names = ", ".join(f"{name} = ?" for name in values)

@@ -120,7 +120,7 @@ class Scorings:
         self._wake()
 
     def _record(self, assignment: Assignment, window: int, losses: list[float], error: str | None) -> None:
-        before = tables.scorings.first(self.journal, "project = ?", self.name, order="id DESC")
+        before = tables.scorings.newest(self.journal, self.name)
         mean = sum(losses) / len(losses) if losses else None
         scoring = tables.scorings.add(
             self.journal,
@@ -146,7 +146,7 @@ class Scorings:
 
     def _weigh(self, scoring: Scoring) -> None:
         """Hold what was scored against what the model was accepted with, or collect it as that where there is nothing yet."""
-        newest = tables.assignments.first(self.journal, "project = ?", self.name, order="number DESC")
+        newest = tables.assignments.newest(self.journal, self.name, by="number")
         reference, since = self._watched(scoring)
         losses = scoring.losses or []
         if newest is None or newest.id != scoring.assignment_id or not losses:
@@ -210,7 +210,7 @@ class Scorings:
         since = None if done.onset is None else self._begun(scoring, reference, done.onset)
         with self.journal.write():
             if done.reference is not None:
-                tables.scorings.set(self.journal, "id = ?", reference.id, reference=done.reference)
+                tables.scorings.update(self.journal, reference.id, reference=done.reference)
             onset = None if since is None else since.id
             verdict = done.verdict if since is None else self._exact(done.verdict, since, scoring)
             self._said(scoring, verdict, detector=done.state, onset=onset)
@@ -247,7 +247,7 @@ class Scorings:
     def _said(self, scoring: Scoring, verdict: dict[str, object], **values: object) -> None:
         """Write what was said of a scoring; while losses are held against a reference, forget what no later one needs."""
         with self.journal.write():
-            tables.scorings.set(self.journal, "id = ?", scoring.id, verdict=verdict, **values)
+            tables.scorings.update(self.journal, scoring.id, verdict=verdict, **values)
             if not (values.get("reference") or values.get("detector")):
                 return
             self.journal.run(

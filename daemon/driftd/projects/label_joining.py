@@ -95,20 +95,20 @@ class Joining:
     def _give_up(self, file: File, error: Exception) -> None:
         """Take a file that cannot be looked at for what it is without: data in the inbox, nothing in the folder of labels."""
         with self.journal.write():
-            tables.files.set(self.journal, "id = ?", file.id, unlabelled=0)
+            tables.files.update(self.journal, file.id, unlabelled=0)
             self.journal.emit("labels-failed", project=self.name, subject=file.id, file=file.name, error=str(error))
 
     def _take_over(self, file: File, looked: Looked) -> None:
         with self.journal.write():
             if looked.joined is None:
-                tables.files.set(self.journal, "id = ?", file.id, unlabelled=looked.blank)
+                tables.files.update(self.journal, file.id, unlabelled=looked.blank)
             else:
                 self._join(file, looked.joined)
 
     def _join(self, file: File, joined: Joined) -> None:
-        tables.files.set(self.journal, "id = ?", file.id, state=FileState.LABELS, unlabelled=0)
+        tables.files.update(self.journal, file.id, state=FileState.LABELS, unlabelled=0)
         for number, name in joined.files.items():
-            tables.files.set(self.journal, "id = ?", number, labels=name)
+            tables.files.update(self.journal, number, labels=name)
             inside = "project = ? AND batch IS NULL AND EXISTS (SELECT 1 FROM json_each(spans) WHERE value ->> 0 = ?)"
             tables.windows.set(self.journal, inside, self.name, number, labelled=None)
         self.journal.emit(

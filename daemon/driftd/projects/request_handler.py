@@ -72,9 +72,8 @@ class Answers:
                 logger.exception("request %d cannot be answered", request.id)
                 message, state = f"it cannot be answered: {error!r}", RequestState.REFUSED
             with self.journal.write():
-                tables.requests.set(
+                tables.requests.update(
                     self.journal,
-                    "id = ?",
                     request.id,
                     state=state,
                     answer={"message": message},
@@ -109,7 +108,7 @@ class Answers:
         if found is not before:
             raise RefusedError(f"the project is {found}")
         with self.journal.write():
-            tables.projects.set(self.journal, "name = ?", self.name, state=after)
+            tables.projects.update(self.journal, self.name, state=after)
             self.journal.emit("project-state", project=self.name, state=after)
         return message
 

@@ -95,9 +95,8 @@ class Seasons:
         with self.journal.write():
             left = self._keep(now, kept, made) if made else None
             now = tables.seasons.get(self.journal, now.id)
-            tables.seasons.set(
+            tables.seasons.update(
                 self.journal,
-                "id = ?",
                 now.id,
                 last_window=window.number - 1,
                 left_id=left,
@@ -171,7 +170,7 @@ class Seasons:
         """Hold the next windows against a reference; no champion is bound to it."""
         detail = tables.projects.get(self.journal, self.name).detail
         detail = {key: value for key, value in detail.items() if key != "collecting"} | (more or {})
-        tables.projects.set(self.journal, "name = ?", self.name, reference_id=reference, detail=detail)
+        tables.projects.update(self.journal, self.name, reference_id=reference, detail=detail)
 
     def _champion(self) -> int | None:
         found = champion(self.journal, self.name)

@@ -66,7 +66,7 @@ def _windows(journal: Journal, layout: Layout) -> Iterator[str]:
     files = iter(tables.files.all(journal, "project = ? AND state = 'admitted'", layout.project, order="id"))
     cut: dict[int, int] = {}
     number, file = 0, next(files, None)
-    for window in tables.windows.all(journal, "project = ?", layout.project, order="number"):
+    for window in tables.windows.of(journal, layout.project, order="number"):
         number += 1
         if window.number != number:
             yield f"window {number} is missing"
@@ -86,7 +86,7 @@ def _cut_differs(journal: Journal, layout: Layout, cut: dict[int, int]) -> Itera
     def wrong(file: File) -> bool:
         return file.windowed != cut.get(file.id, 0) or file.windowed > file.rows
 
-    for file in filter(wrong, tables.files.all(journal, "project = ?", layout.project)):
+    for file in filter(wrong, tables.files.of(journal, layout.project)):
         yield f"file {file.id} ({file.name}): {cut.get(file.id, 0)} of its {file.rows} rows are in windows, its row says {file.windowed}"
 
 
@@ -95,7 +95,7 @@ def _profiles(journal: Journal, layout: Layout) -> Iterator[str]:
     for window in tables.windows.all(journal, "project = ? AND state = ?", layout.project, WindowState.JUDGED):
         if not (layout.windows / (window.profile or "")).is_file():
             yield f"window {window.number}: its profile {window.profile} is missing"
-    for reference in tables.references.all(journal, "project = ?", layout.project):
+    for reference in tables.references.of(journal, layout.project):
         if not (layout.references / reference.profile).is_file():
             yield f"reference {reference.id}: its profile {reference.profile} is missing"
 
@@ -103,14 +103,14 @@ def _profiles(journal: Journal, layout: Layout) -> Iterator[str]:
 def _models(journal: Journal, layout: Layout, project: Project) -> Iterator[str]:
     """Versions are tagged as the journal says, served copies are whole, and the pointer names the champion's."""
     tagged = version_tags.tags(project.repository, layout)
-    for model in tables.models.all(journal, "project = ?", layout.project, order="id"):
+    for model in tables.models.of(journal, layout.project, order="id"):
         tag = f"{layout.project}@{model.version}"
         if tagged.get(tag) != model.revision:
             yield f"model {model.version}: the tag {tag} is at {tagged.get(tag)}, not at {model.revision}"
         copy = layout.models / model.version
         if copy.exists() and model_store.digest(copy) != model.digest:
             yield f"model {model.version}: its served copy {copy} has changed"
-    last = tables.assignments.first(journal, "project = ?", layout.project, order="number DESC")
+    last = tables.assignments.newest(journal, layout.project, by="number")
     if last is None:
         return
     champion = tables.models.get(journal, last.model_id)

@@ -65,10 +65,9 @@ class Judge:
         with self.journal.write():
             if grown is not None:
                 rows = reference.rows + window.rows
-                tables.references.set(self.journal, "id = ?", reference.id, profile=grown, rows=rows)
-            tables.windows.set(
+                tables.references.update(self.journal, reference.id, profile=grown, rows=rows)
+            tables.windows.update(
                 self.journal,
-                "id = ?",
                 window.id,
                 state=WindowState.HELD if verdict["quality"] else WindowState.JUDGED,
                 reference_id=reference.id,
@@ -151,7 +150,7 @@ class Judge:
         told = self._explained(project, window, ready)
         with self.journal.write():
             now = self.journal.clock()
-            tables.windows.set(self.journal, "id = ?", window.id, state=WindowState.COLLECTED, judged_at=now)
+            tables.windows.update(self.journal, window.id, state=WindowState.COLLECTED, judged_at=now)
             self.journal.emit("window-collected", project=self.name, subject=window.id, window=window.number)
             if told is not None:
                 lifecycle.explain(self.journal, *told)

@@ -67,7 +67,7 @@ class Context:
 
 def champion(journal: Journal, project: str) -> tuple[Assignment, Model] | None:
     """Return what is in production."""
-    last = tables.assignments.first(journal, "project = ?", project, order="number DESC")
+    last = tables.assignments.newest(journal, project, by="number")
     return (last, tables.models.get(journal, last.model_id)) if last else None
 
 

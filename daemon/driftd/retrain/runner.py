@@ -126,7 +126,7 @@ class Runner:
             log.line(f"  {said}")
         if tables.runs.get(self.journal, run.id).ended_at is None:
             with suppress(sqlite3.Error), self.journal.write():
-                tables.runs.set(self.journal, "id = ?", run.id, error=said)
+                tables.runs.update(self.journal, run.id, error=said)
             stop.wait(RETRY)
 
     def _fail(self, run: Run, log: RunLog, said: str) -> None:
@@ -239,7 +239,7 @@ class Runner:
 
     def _begin(self, run: Run, name: str) -> None:
         with self.journal.write():
-            tables.runs.set(self.journal, "id = ?", run.id, step=name)
+            tables.runs.update(self.journal, run.id, step=name)
             if tables.steps.first(self.journal, "run_id = ? AND name = ?", run.id, name) is None:
                 tables.steps.add(self.journal, run_id=run.id, name=name, started_at=self.clock())
 

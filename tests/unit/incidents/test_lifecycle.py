@@ -35,7 +35,7 @@ def opened(journal, window=20, onset=18):
 
 def run(journal, incident, state, cause="drift", **plan):
     with journal.write():
-        tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.RUNNING)
+        tables.incidents.update(journal, incident.id, state=IncidentState.RUNNING)
         run_id = tables.runs.add(
             journal,
             project="p",
@@ -102,7 +102,7 @@ def test_a_recalled_model_brings_its_reference_back(journal):
 def test_a_further_change_while_a_run_is_on_its_way_waits_for_the_next_run(journal, state, cause):
     incident = opened(journal)
     with journal.write():
-        tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.RUNNING)
+        tables.incidents.update(journal, incident.id, state=IncidentState.RUNNING)
     assert opened(journal, window=40, onset=39).state is IncidentState.RUNNING
     incident = run(journal, incident, state, cause, alarm=20, recall=1)
     assert (incident.state, incident.retry_rows, incident.onset_window) == (IncidentState.OPEN, None, 39)
@@ -118,7 +118,7 @@ def test_who_dismisses_a_further_change_goes_back_to_what_the_champion_was_made_
             journal, project="p", profile="b", rows=10, made_of={}, first_window=18, armed=True, created_at=2.0
         )
         lifecycle.watch(journal, "p", made)
-        tables.incidents.set(journal, "id = ?", incident.id, state=IncidentState.RUNNING)
+        tables.incidents.update(journal, incident.id, state=IncidentState.RUNNING)
         tables.windows.add(
             journal,
             project="p",
@@ -141,7 +141,7 @@ def test_who_dismisses_a_further_change_goes_back_to_what_the_champion_was_made_
 def test_a_change_while_a_scheduled_run_is_on_its_way_waits_for_the_next_run(journal):
     with journal.write():
         asked = lifecycle.ask(journal, "p", "schedule", "it is time", {})
-        tables.incidents.set(journal, "id = ?", asked, state=IncidentState.RUNNING)
+        tables.incidents.update(journal, asked, state=IncidentState.RUNNING)
     incident = opened(journal)
     assert (incident.id, incident.kind) == (asked, "drift")
     assert run(journal, incident, RunState.PROMOTED, alarm=None).state is IncidentState.OPEN

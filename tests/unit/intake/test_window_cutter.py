@@ -44,7 +44,7 @@ def admit(journal, *rows, at=0.0, name="p", state="admitted"):
 
 
 def spans(journal, name="p"):
-    return [w.spans for w in tables.windows.all(journal, "project = ?", name, order="number")]
+    return [w.spans for w in tables.windows.of(journal, name, order="number")]
 
 
 def test_a_window_is_exactly_its_rows_across_files(journal):

@@ -66,7 +66,7 @@ def test_every_table_has_a_record_or_is_known_to_need_none(journal):
 
 def test_nothing_may_be_nothing(journal):
     with journal.write():
-        tables.projects.set(journal, "name = ?", "p", columns=None)
+        tables.projects.update(journal, "p", columns=None)
     assert tables.projects.get(journal, "p").columns is None
 
 
@@ -90,7 +90,7 @@ def test_setting_changes_what_was_meant_only(journal):
     with journal.write():
         for _ in range(2):
             tables.requests.add(journal, project="p", kind="a", arguments={}, state="waiting", created_at=0.0)
-        tables.requests.set(journal, "id = ?", 1, state=records.RequestState.DONE, answer={"message": "m"})
+        tables.requests.update(journal, 1, state=records.RequestState.DONE, answer={"message": "m"})
     assert [r.state for r in tables.requests.all(journal)] == ["done", "waiting"]
     assert tables.requests.get(journal, 1).answer == {"message": "m"}
 
@@ -104,7 +104,7 @@ def test_a_project_has_one_run_at_a_time(journal):
     with pytest.raises(Exception, match="UNIQUE"):
         add()
     with journal.write():
-        tables.runs.set(journal, "id = ?", first, ended_at=1.0)
+        tables.runs.update(journal, first, ended_at=1.0)
     assert add() == first + 1
 
 

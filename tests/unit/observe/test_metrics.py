@@ -135,7 +135,7 @@ class TestIntake:
         names = [("driftd_rows_admitted_total",), ("driftd_rows_bad_total",), ("driftd_bytes_admitted_total",)]
         before = [samples(metrics)[name] for name in names]
         with journal.write():
-            tables.files.set(journal, "id = ?", number, state="labels")
+            tables.files.update(journal, number, state="labels")
         assert [samples(metrics)[name] for name in names] == before == [10, 1, 100]
         assert samples(metrics)["driftd_files", "state=labels"] == 1
 

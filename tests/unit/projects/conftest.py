@@ -9,6 +9,6 @@ from support.retraining import Retraining
 def kinds(tmp_path):
     kinds = Retraining(tmp_path / "repository", tmp_path / "state")
     with kinds.journal.write():
-        tables.projects.set(kinds.journal, "name = ?", kinds.name, state=ProjectState.ACTIVE, columns=[])
+        tables.projects.update(kinds.journal, kinds.name, state=ProjectState.ACTIVE, columns=[])
     yield kinds
     kinds.journal.close()

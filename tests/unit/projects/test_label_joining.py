@@ -20,7 +20,7 @@ def kinds(tmp_path):
     source = {"path": tmp_path / "incoming", "labels": "labels"}
     kinds = Retraining(tmp_path / "repository", tmp_path / "state", {"project": {"key": "n", "source": source}})
     with kinds.journal.write():
-        tables.projects.set(kinds.journal, "name = ?", kinds.name, columns=COLUMNS)
+        tables.projects.update(kinds.journal, kinds.name, columns=COLUMNS)
     yield kinds
     kinds.journal.close()
 

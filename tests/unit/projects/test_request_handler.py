@@ -32,8 +32,8 @@ def waiting(kinds, incident=None):
     run = kinds.start("drift")
     with kinds.journal.write():
         decision = {"verdict": "promote", "sentence": "It is better."}
-        tables.runs.set(
-            kinds.journal, "id = ?", run, state=RunState.WAITING, incident_id=incident, decision=decision, step="decide"
+        tables.runs.update(
+            kinds.journal, run, state=RunState.WAITING, incident_id=incident, decision=decision, step="decide"
         )
     return run
 
@@ -78,7 +78,7 @@ def test_a_journal_that_cannot_be_read_leaves_a_request_to_be_answered_later(kin
 def test_an_incident_that_is_dismissed_takes_the_run_that_waits_with_it(kinds):
     with kinds.journal.write():
         incident = lifecycle.ask(kinds.journal, kinds.name, "schedule", "It is Monday.", {})
-        tables.incidents.set(kinds.journal, "id = ?", incident, state=IncidentState.RUNNING)
+        tables.incidents.update(kinds.journal, incident, state=IncidentState.RUNNING)
     run = waiting(kinds, incident)
     answered = ask(kinds, "dismiss", incident=incident, by="ada")
     assert answered.answer["message"] == (
@@ -97,10 +97,10 @@ def test_an_incident_that_is_dismissed_takes_the_run_that_waits_with_it(kinds):
 def test_an_incident_is_not_dismissed_while_its_run_only_waits_for_the_daemon_to_go_on(kinds):
     with kinds.journal.write():
         incident = lifecycle.ask(kinds.journal, kinds.name, "schedule", "It is Monday.", {})
-        tables.incidents.set(kinds.journal, "id = ?", incident, state=IncidentState.RUNNING)
+        tables.incidents.update(kinds.journal, incident, state=IncidentState.RUNNING)
     run = kinds.start("drift")  # the daemon has just started again: no thread executes it yet
     with kinds.journal.write():
-        tables.runs.set(kinds.journal, "id = ?", run, incident_id=incident, step="reproduce")
+        tables.runs.update(kinds.journal, run, incident_id=incident, step="reproduce")
     answered = ask(kinds, "dismiss", incident=incident, by="ada")
     assert (answered.state, answered.answer["message"]) == (
         RequestState.REFUSED,

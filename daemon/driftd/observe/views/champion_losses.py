@@ -36,7 +36,7 @@ class LossesView(View, frozen=True, kw_only=True):
 
 def last(journal: Journal, project: str) -> LossView | None:
     """Return what the model in production loses now."""
-    newest = tables.assignments.first(journal, "project = ?", project, order="number DESC")
+    newest = tables.assignments.newest(journal, project, by="number")
     if newest is None:
         return None
     row = tables.scorings.first(journal, WEIGHED, newest.id, order="window DESC")

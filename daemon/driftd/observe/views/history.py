@@ -38,15 +38,15 @@ def timeline(journal: Journal, project: str, limit: int = LIMIT) -> list[Entry]:
     """Return incidents, runs and changes of the champion, the newest first."""
     last = f"id DESC LIMIT {int(limit)}"
     entries: list[Entry] = []
-    for incident in tables.incidents.all(journal, "project = ?", project, order=last):
+    for incident in tables.incidents.of(journal, project, order=last):
         entries += _of_incident(incident)
-    for run in tables.runs.all(journal, "project = ?", project, order=last):
+    for run in tables.runs.of(journal, project, order=last):
         entries.append(_of_run(run, promoted(journal, run.id)))
     for assignment in tables.assignments.all(journal, "project = ? AND run_id IS NULL", project, order=last):
         entries.append(_of_assignment(assignment, tables.models.get(journal, assignment.model_id)))
     failed = tables.hooks.all(journal, "project = ? AND state = 'failed'", project, order=last)
     entries += [_of_hook(hook, journal) for hook in failed]
-    for season in tables.seasons.all(journal, "project = ?", project, order=last):
+    for season in tables.seasons.of(journal, project, order=last):
         entries += _of_season(season)
     return sorted(entries, key=lambda entry: entry.at, reverse=True)[:limit]
 

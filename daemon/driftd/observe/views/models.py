@@ -61,7 +61,7 @@ def champion(journal: Journal, project: str) -> ModelView | None:
 
 
 def champion_id(journal: Journal, project: str) -> int | None:
-    last = tables.assignments.first(journal, "project = ?", project, order="number DESC")
+    last = tables.assignments.newest(journal, project, by="number")
     return last.model_id if last else None
 
 

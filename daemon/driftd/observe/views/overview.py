@@ -98,7 +98,7 @@ def project(journal: Journal, name: str) -> ProjectView:
 
 
 def _view(journal: Journal, row: ProjectRow) -> ProjectView:
-    run = tables.runs.first(journal, "project = ?", row.name, order="id DESC")
+    run = tables.runs.newest(journal, row.name)
     last_run = run_view(journal, run) if run else None
     reference = _reference(journal, row)
     window = latest(journal, row.name)

@@ -48,7 +48,7 @@ class Labels:
                 raise  # a fault of the disk passes
             why = str(error)
         with self.journal.write():
-            tables.windows.set(self.journal, "id = ?", window.id, labelled=labelled)
+            tables.windows.update(self.journal, window.id, labelled=labelled)
             if why is not None:
                 self.journal.emit(
                     "rows-lost", project=self.name, subject=window.id, window=window.number, rows=window.rows, error=why

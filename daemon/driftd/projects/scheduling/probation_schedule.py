@@ -60,7 +60,7 @@ class Trial:
         facts = Facts(self.journal.clock(), found.rows, found.until, found.seen, self._labelled(first, end))
         if facts.labelled != found.labelled:
             with self.journal.write():
-                tables.probations.set(self.journal, "id = ?", found.id, labelled=facts.labelled)
+                tables.probations.update(self.journal, found.id, labelled=facts.labelled)
         if facts.now >= facts.until and self._failed(found.id):
             self._end(found, "The time of its probation is over, and the last look has failed.")
             return None

@@ -109,7 +109,7 @@ class Dispatcher:
             if said == known:
                 return
             others = {name: value for name, value in detail.items() if name != "held"}
-            tables.projects.set(self.journal, "name = ?", self.name, detail=others | ({"held": said} if said else {}))
+            tables.projects.update(self.journal, self.name, detail=others | ({"held": said} if said else {}))
             if held is not None and held.gate != known.get("gate"):
                 self.journal.emit("run-held", project=self.name, **said)
 
@@ -153,7 +153,7 @@ class Dispatcher:
 
     def _first_model(self) -> gates.Held | None:
         """Without a champion nothing can be watched, so only failures and a full disk hold this run back."""
-        failed = tables.runs.all(self.journal, "project = ?", self.name, order="id")
+        failed = tables.runs.of(self.journal, self.name, order="id")
         facts = self._facts(failed, rows=0, needed=0, failures=len(failed))
         held = gates.backoff(facts) or gates.disk(self.runner.shortage())
         if held is None:
@@ -237,7 +237,7 @@ class Dispatcher:
                 created_at=self.journal.clock(),
             )
             if incident is not None:
-                tables.incidents.set(self.journal, "id = ?", incident.id, state=IncidentState.RUNNING)
+                tables.incidents.update(self.journal, incident.id, state=IncidentState.RUNNING)
             self.journal.emit("run-started", project=self.name, subject=run_id, cause=cause, **plan)
         self._execute(run_id)
 

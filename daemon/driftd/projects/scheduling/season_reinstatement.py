@@ -16,7 +16,7 @@ def plan(journal: Journal, project: str) -> dict[str, Any] | None:
     A run that failed has tried nothing: there is another after a while, twice as long after each. There is none
     where somebody or something has put another model into production since the turn.
     """
-    season = tables.seasons.first(journal, "project = ?", project, order="id DESC")
+    season = tables.seasons.newest(journal, project)
     found = champion(journal, project)
     if season is None or found is None:
         return None

@@ -69,7 +69,7 @@ class Asking:
         if self.settings.schedule is not None:
             detail = tables.projects.get(self.journal, self.name).detail
             counted = {"crontab": self.settings.schedule, "from": now}
-            tables.projects.set(self.journal, "name = ?", self.name, detail=detail | {"schedule": counted})
+            tables.projects.update(self.journal, self.name, detail=detail | {"schedule": counted})
 
     def _trained_base(self) -> str | None:
         """Return the commit that the last run stood on, whatever came of it: a base that fails is not tried again and again."""

@@ -22,7 +22,7 @@ def model_of(journal: Journal, project: str, version: str) -> Model:
     """Return a version, named as `v2.0.0` or as its tag."""
     found = tables.models.first(journal, "project = ? AND version = ?", project, version.rpartition("@")[2])
     if found is None:
-        known = [model.version for model in tables.models.all(journal, "project = ?", project)]
+        known = [model.version for model in tables.models.of(journal, project)]
         raise RefusedError(
             f"{project} has no version {version}", remedy=f"its versions are: {', '.join(known) or 'none so far'}"
         )

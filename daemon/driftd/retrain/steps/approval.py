@@ -7,7 +7,7 @@ from driftd.journal.records import Run, RunState
 def approve(journal: Journal, run_id: int, by: str) -> None:
     """Let the run go on to its promotion when it is executed again."""
     run = tables.runs.get(journal, run_id)
-    tables.runs.set(journal, "id = ?", run_id, state=RunState.RUNNING, decision=_said(journal, run, "approved", by))
+    tables.runs.update(journal, run_id, state=RunState.RUNNING, decision=_said(journal, run, "approved", by))
     journal.emit("run-approved", project=run.project, subject=run_id, by=by)
 
 
@@ -16,9 +16,7 @@ def reject(journal: Journal, run_id: int, by: str) -> None:
     run = tables.runs.get(journal, run_id)
     decision = _said(journal, run, "rejected", by)
     sentence = f"{by} rejected the candidate."
-    tables.runs.set(
-        journal, "id = ?", run_id, state=RunState.KEPT, decision=decision, step=None, ended_at=journal.clock()
-    )
+    tables.runs.update(journal, run_id, state=RunState.KEPT, decision=decision, step=None, ended_at=journal.clock())
     journal.emit("run-kept", project=run.project, subject=run_id, sentence=sentence, by=by)
 
 

@@ -20,7 +20,7 @@ IN_BATCH = (
 
 def fail(journal: Journal, run: Run, error: str) -> None:
     with journal.write():
-        tables.runs.set(journal, "id = ?", run.id, state=RunState.FAILED, error=error, ended_at=journal.clock())
+        tables.runs.update(journal, run.id, state=RunState.FAILED, error=error, ended_at=journal.clock())
         journal.emit("run-failed", project=run.project, subject=run.id, error=error, cause=run.cause)
 
 
@@ -29,8 +29,8 @@ def settled(ctx: Context) -> bool:
     decision, journal, run = ctx.results["decide"], ctx.journal, ctx.run
     if decision["verdict"] == "keep":
         with journal.write():
-            tables.runs.set(
-                journal, "id = ?", run.id, state=RunState.KEPT, decision=decision, step=None, ended_at=journal.clock()
+            tables.runs.update(
+                journal, run.id, state=RunState.KEPT, decision=decision, step=None, ended_at=journal.clock()
             )
             journal.emit("run-kept", project=run.project, subject=run.id, sentence=decision["sentence"])
             if run.cause == "probation":
@@ -40,7 +40,7 @@ def settled(ctx: Context) -> bool:
         return False
     ctx.log.line("waits for `driftd approve` or `driftd reject`")
     with journal.write():
-        tables.runs.set(journal, "id = ?", run.id, state=RunState.WAITING, decision=decision)
+        tables.runs.update(journal, run.id, state=RunState.WAITING, decision=decision)
         journal.emit("run-waiting", project=run.project, subject=run.id, sentence=decision["sentence"])
     return True
 
@@ -105,9 +105,8 @@ def roll_back(ctx: Context) -> None:
         assign(ctx, model, ctx.results["number"]["number"], "rollback", now)
         if tables.incidents.first(journal, ALARMED, ctx.project) is None:  # else a further regime is being answered
             bring_back(journal, model)
-        tables.runs.set(
+        tables.runs.update(
             journal,
-            "id = ?",
             run.id,
             state=RunState.ROLLED_BACK,
             step=None,
@@ -130,7 +129,7 @@ def bring_back(journal: Journal, model: Model) -> None:
     if not season_references.set_aside(journal, model.project, model.reference_id, began):
         detail = tables.projects.get(journal, model.project).detail
         detail = {key: value for key, value in detail.items() if key != "collecting"}
-        tables.projects.set(journal, "name = ?", model.project, reference_id=model.reference_id, detail=detail)
+        tables.projects.update(journal, model.project, reference_id=model.reference_id, detail=detail)
 
 
 def assign(ctx: Context, model: Model, number: int, cause: str, at: float) -> int:
@@ -152,9 +151,8 @@ def assign(ctx: Context, model: Model, number: int, cause: str, at: float) -> in
 
 def _promoted(ctx: Context, now: float, decision: dict[str, Any] | None, sentence: str) -> None:
     said = (ctx.run.decision or {}).get("approval")
-    tables.runs.set(
+    tables.runs.update(
         ctx.journal,
-        "id = ?",
         ctx.run.id,
         state=RunState.PROMOTED,
         step=None,
@@ -181,10 +179,8 @@ def _reference(ctx: Context, now: float) -> int:
         created_at=now,
     )
     detail = tables.projects.get(ctx.journal, project).detail | {"base": ctx.results["prepare"]["branch"]}
-    tables.projects.set(
-        ctx.journal, "name = ?", project, columns=made["columns"], reference_id=reference, detail=detail
-    )
-    tables.projects.set(ctx.journal, "name = ?", project, state=ProjectState.ACTIVE)
+    tables.projects.update(ctx.journal, project, columns=made["columns"], reference_id=reference, detail=detail)
+    tables.projects.update(ctx.journal, project, state=ProjectState.ACTIVE)
     ctx.journal.emit("project-state", project=project, state=ProjectState.ACTIVE)
     ctx.journal.emit("reference", project=project, subject=reference, rows=made["rows"])
     return reference

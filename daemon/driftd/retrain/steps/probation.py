@@ -71,7 +71,7 @@ def looked(journal: Journal, plan: dict[str, Any], decision: dict[str, Any]) -> 
     found = tables.probations.get(journal, plan["probation"])
     if found.state is not ProbationState.ON:  # a person was faster
         return
-    tables.probations.set(journal, "id = ?", found.id, seen=plan["labelled"], sentence=decision["sentence"])
+    tables.probations.update(journal, found.id, seen=plan["labelled"], sentence=decision["sentence"])
     if decision["verdict"] == "roll-back":
         end(journal, found, ProbationState.ROLLED_BACK, decision["sentence"])
     elif plan["last"]:
@@ -85,5 +85,5 @@ def supersede(journal: Journal, project: str, cause: str) -> None:
 
 
 def end(journal: Journal, found: Probation, state: ProbationState, sentence: str) -> None:
-    tables.probations.set(journal, "id = ?", found.id, state=state, sentence=sentence, ended_at=journal.clock())
+    tables.probations.update(journal, found.id, state=state, sentence=sentence, ended_at=journal.clock())
     journal.emit("probation-ended", project=found.project, subject=found.id, outcome=state, sentence=sentence)

@@ -158,7 +158,7 @@ def number(ctx: Context) -> dict[str, Any]:
 def names(ctx: Context) -> dict[str, Any]:
     """Return the next version and assignment, where the branch is, and the date of what is written."""
     tags = ctx.tags()
-    last = tables.assignments.first(ctx.journal, "project = ?", ctx.project, order="number DESC")
+    last = tables.assignments.newest(ctx.journal, ctx.project, by="number")
     return {
         "version": tags.next_version(),
         "number": max([0, last.number if last else 0, *tags.numbers()]) + 1,

@@ -13,7 +13,7 @@ from support.retraining import COLUMNS, Retraining
 def kinds(tmp_path):
     kinds = Retraining(tmp_path / "repository", tmp_path / "state")
     with kinds.journal.write():
-        tables.projects.set(kinds.journal, "name = ?", kinds.name, columns=COLUMNS)
+        tables.projects.update(kinds.journal, kinds.name, columns=COLUMNS)
     for number in (1, 2, 3):
         kinds.arrive(number, "ab", each=5)
     yield kinds

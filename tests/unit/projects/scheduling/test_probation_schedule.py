@@ -121,8 +121,8 @@ def test_a_look_that_was_called_off_is_none_that_failed(tmp_path, state, failed)
             began_at=1.0,
         )
         run = kinds.start("probation", probation=found)
-        tables.runs.set(kinds.journal, "id = ?", run, state=state, error="as a person said", ended_at=1000.0)
-        tables.projects.set(kinds.journal, "name = ?", kinds.name, columns=[])
+        tables.runs.update(kinds.journal, run, state=state, error="as a person said", ended_at=1000.0)
+        tables.projects.update(kinds.journal, kinds.name, columns=[])
     kinds.arrive(1, "ab", each=50)
     trial = Trial(
         kinds.name, kinds.settings, kinds.journal, Labels(kinds.name, kinds.settings, kinds.journal, kinds.runner)

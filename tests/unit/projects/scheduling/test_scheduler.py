@@ -20,7 +20,7 @@ class Deaf(Runner):
         self.may_end.wait(20)
         if not stop.is_set():
             with self.journal.write():
-                tables.runs.set(self.journal, "id = ?", run_id, state=RunState.KEPT, ended_at=self.clock())
+                tables.runs.update(self.journal, run_id, state=RunState.KEPT, ended_at=self.clock())
 
 
 def test_a_look_that_could_not_be_stopped_in_time_is_made_again_and_ends(kinds):

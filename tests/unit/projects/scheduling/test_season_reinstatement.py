@@ -49,7 +49,7 @@ def tried(kinds, state):
     plan = season_reinstatement.plan(kinds.journal, kinds.name)
     run = kinds.start("recall", **plan)
     with kinds.journal.write():
-        tables.runs.set(kinds.journal, "id = ?", run, state=state, ended_at=kinds.clock.now)
+        tables.runs.update(kinds.journal, run, state=state, ended_at=kinds.clock.now)
     ended = kinds.clock.now
     for seconds in (10, 59, 61, 119, 121, 10**6):
         kinds.clock.now = ended + seconds - 1  # a reading takes a second
