@@ -9,7 +9,7 @@ PROGRAMS := chromium git npm prometheus prometheus-alertmanager promtool strace 
 AXE := $(VENV)/axe/node_modules/axe-core/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help check static fast test demo bench screenshots programs test-services format lock clean
+.PHONY: help check static fast coverage test demo bench screenshots programs test-services format lock clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do \
@@ -30,9 +30,13 @@ static: $(READY)
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 fast: $(READY)
 	$(BIN)/pytest -q -m "not slow" -n 2 tests/unit tests/contract
+
+coverage: $(READY)  ## lines and branches that the fast tests reach; fails below the floor in pyproject.toml
+	$(BIN)/pytest -q -m "not slow" -n 2 tests/unit tests/contract --cov --cov-report=term
 
 test: $(READY)  ## all tests; those that miss a part of the machine are skipped with its name
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
